@@ -1,0 +1,11 @@
+//! The catalogue: what every keyspace is, and where it lives. Itself the contents of keyspace 0.
+
+mod descriptor;
+mod directory;
+mod member;
+mod slots;
+
+pub use descriptor::{Descriptor, KeyspaceOptions, Placement, PluginRef, ReplicaRole, ReplicaSpec};
+pub use directory::Catalogue;
+pub use member::Member;
+pub use slots::{SLOTS, SlotMap, slot_of};

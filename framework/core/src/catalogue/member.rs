@@ -1,0 +1,18 @@
+//! The nodes of a cluster.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Incarnation, NodeId, Site};
+
+/// A node that belongs to the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its identity; never reused.
+    pub node: NodeId,
+    /// Its disk, once it has announced it.
+    pub incarnation: Option<Incarnation>,
+    /// Where peers reach it, as `host:port`.
+    pub address: String,
+    /// Its failure domain.
+    pub site: Site,
+}

@@ -1,0 +1,233 @@
+//! Exactly-once effect: what each client's recent writes did.
+//!
+//! The table is part of the replicated state. Every replica builds it from the log, it travels
+//! with snapshots, and it expires only by the times *inside* log entries, so that all replicas
+//! agree on it at equal positions (LORE S36).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{ClientId, EntryId, RequestId, Wall};
+
+/// Hash of a request's body, to tell a retry from a reused id.
+///
+/// CRC-32C: a reuse goes unnoticed once in 2³² times, and only harms the client that did it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PayloadHash(pub u32);
+
+impl PayloadHash {
+    /// The hash of an encoded operation.
+    pub fn of(body: &[u8]) -> Self {
+        Self(crc32c::crc32c(body))
+    }
+}
+
+/// What is remembered of one applied write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Hash of the request's body.
+    pub hash: PayloadHash,
+    /// Where it was applied.
+    pub position: EntryId,
+    /// What it returned.
+    #[serde(with = "crate::blob")]
+    pub result: Bytes,
+}
+
+/// Verdict on an incoming request id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Never seen: go on.
+    New,
+    /// Applied before: answer with what it returned then.
+    Done(Remembered),
+    /// Seen with another payload: refuse.
+    Reused,
+    /// Below the window: nobody knows any more. Never apply it.
+    Expired,
+    /// So far ahead of the client's oldest unanswered write that the window cannot hold both.
+    Ahead,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Session {
+    /// Replies up to here may be forgotten: the client said so, or the window slid past.
+    floor: u64,
+    /// Writes `floor+1 ..`; `None` is a hole that was refused or is still under way.
+    window: VecDeque<Option<Remembered>>,
+    /// Time in the last entry of this client.
+    last_seen: Wall,
+}
+
+/// Most writes of one client between its oldest unanswered one and its newest. A window of full
+/// depth weighs about 4 MiB.
+pub const WINDOW_MAX: usize = 1 << 16;
+
+/// The dedup table of one group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DedupTable {
+    sessions: BTreeMap<ClientId, Session>,
+    /// Sessions idle since before this time were dropped. An unknown client that was created
+    /// earlier may be one of them, so its writes are refused rather than applied twice.
+    expired_before: Wall,
+}
+
+impl DedupTable {
+    /// Judges an incoming request against what was applied.
+    pub fn check(&self, id: &RequestId, hash: PayloadHash) -> Verdict {
+        let Some(session) = self.sessions.get(&id.client) else {
+            let may_be_forgotten = id.client.created() < self.expired_before;
+            return if may_be_forgotten {
+                Verdict::Expired
+            } else {
+                Verdict::New
+            };
+        };
+        if id.seq <= session.floor {
+            return Verdict::Expired;
+        }
+        let index = slot(id.seq, session.floor);
+        if index >= WINDOW_MAX {
+            return Verdict::Ahead;
+        }
+        match session.window.get(index) {
+            None | Some(None) => Verdict::New,
+            Some(Some(known)) if known.hash == hash => Verdict::Done(known.clone()),
+            Some(Some(_)) => Verdict::Reused,
+        }
+    }
+
+    /// Notes an applied write. Call it in log order on every replica.
+    ///
+    /// Returns `false` when the id was applied before or lies outside the window: the caller must
+    /// then skip the write's effects. (A correct leader never logs such a write; a follower need
+    /// not trust that.)
+    #[must_use]
+    pub fn record(&mut self, id: &RequestId, at: Wall, remembered: Remembered) -> bool {
+        let session = self.sessions.entry(id.client).or_insert_with(|| Session {
+            floor: id.acked_upto,
+            ..Session::default()
+        });
+        session.last_seen = session.last_seen.max(at);
+        if id.seq <= session.floor {
+            return false;
+        }
+        let index = slot(id.seq, session.floor);
+        if index >= WINDOW_MAX {
+            return false;
+        }
+        if index >= session.window.len() {
+            session.window.resize(index, None);
+            session.window.push_back(Some(remembered));
+        } else {
+            match session.window.get_mut(index) {
+                Some(place @ None) => *place = Some(remembered),
+                _ => return false,
+            }
+        }
+        session.trim(id.acked_upto);
+        true
+    }
+
+    /// Drops sessions whose last write is older than `before`, by the times in the entries.
+    pub fn expire(&mut self, before: Wall) {
+        self.sessions
+            .retain(|_, session| session.last_seen >= before);
+        self.expired_before = self.expired_before.max(before);
+    }
+
+    /// Clients remembered.
+    pub fn clients(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Writes remembered, over all clients.
+    pub fn remembered(&self) -> usize {
+        self.sessions
+            .values()
+            .map(|s| s.window.iter().flatten().count())
+            .sum()
+    }
+}
+
+impl Session {
+    fn trim(&mut self, acked_upto: u64) {
+        while self.floor < acked_upto && self.window.pop_front().is_some() {
+            self.floor += 1;
+        }
+    }
+}
+
+fn slot(seq: u64, floor: u64) -> usize {
+    usize::try_from(seq.saturating_sub(floor).saturating_sub(1)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(seq: u64, acked_upto: u64) -> RequestId {
+        RequestId {
+            client: ClientId::new(Wall(10), 7),
+            seq,
+            acked_upto,
+        }
+    }
+
+    fn done(hash: u32) -> Remembered {
+        Remembered {
+            hash: PayloadHash(hash),
+            position: EntryId::ZERO,
+            result: Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn a_retry_gets_the_first_answer() {
+        let mut table = DedupTable::default();
+        assert_eq!(table.check(&id(1, 0), PayloadHash(5)), Verdict::New);
+        assert!(table.record(&id(1, 0), Wall(1), done(5)));
+        assert_eq!(
+            table.check(&id(1, 0), PayloadHash(5)),
+            Verdict::Done(done(5))
+        );
+        assert_eq!(table.check(&id(1, 0), PayloadHash(6)), Verdict::Reused);
+        assert!(!table.record(&id(1, 0), Wall(2), done(5)));
+    }
+
+    #[test]
+    fn out_of_order_arrivals_leave_holes_that_can_be_filled() {
+        let mut table = DedupTable::default();
+        assert!(table.record(&id(3, 0), Wall(1), done(3)));
+        assert_eq!(table.check(&id(2, 0), PayloadHash(2)), Verdict::New);
+        assert!(table.record(&id(2, 0), Wall(1), done(2)));
+        assert_eq!(table.remembered(), 2);
+    }
+
+    #[test]
+    fn acknowledged_replies_are_forgotten_and_never_applied_again() {
+        let mut table = DedupTable::default();
+        assert!(table.record(&id(1, 0), Wall(1), done(1)));
+        assert!(table.record(&id(2, 1), Wall(1), done(2)));
+        assert_eq!(table.check(&id(1, 0), PayloadHash(1)), Verdict::Expired);
+        assert_eq!(table.remembered(), 1);
+    }
+
+    #[test]
+    fn a_session_expires_by_entry_time_and_is_not_mistaken_for_a_new_one() {
+        let mut table = DedupTable::default();
+        assert!(table.record(&id(4, 0), Wall(10), done(4)));
+        table.expire(Wall(11));
+        assert_eq!(table.clients(), 0);
+        assert_eq!(table.check(&id(4, 0), PayloadHash(4)), Verdict::Expired);
+        let fresh = RequestId {
+            client: ClientId::new(Wall(11), 8),
+            seq: 1,
+            acked_upto: 0,
+        };
+        assert_eq!(table.check(&fresh, PayloadHash(1)), Verdict::New);
+    }
+}

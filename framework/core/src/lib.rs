@@ -1,0 +1,68 @@
+#![doc = include_str!("../README.md")]
+
+mod acks;
+mod authority;
+pub mod blob;
+mod capability;
+mod catalogue;
+mod cell;
+pub mod cursor;
+mod dedup;
+mod entry;
+mod epoch_history;
+mod error;
+mod format;
+mod function;
+mod id;
+pub mod limits;
+mod log;
+mod op;
+mod position;
+mod protocol;
+mod registry;
+mod request;
+mod resolver;
+pub mod sabotage;
+mod storage;
+mod time;
+mod transport;
+
+pub use acks::{Ack, Acks, Durability};
+pub use authority::{ConfigEpoch, Incarnation, InstanceGen, LeaderEpoch};
+pub use capability::Capabilities;
+pub use catalogue::{
+    Catalogue, Descriptor, KeyspaceOptions, Member, Placement, PluginRef, ReplicaRole, ReplicaSpec,
+    SLOTS, SlotMap, slot_of,
+};
+pub use cell::Cell;
+pub use cursor::DecodeError;
+pub use dedup::{DedupTable, PayloadHash, Remembered, Verdict, WINDOW_MAX};
+pub use entry::{ENTRY_HEAD_LEN, Entry, EntryKind, FormatTag};
+pub use epoch_history::{Containment, EpochHistory};
+pub use error::{Error, ErrorKind, Retry, WriteOutcome};
+pub use format::{FormatError, LogFormat, RecordContext, RowChange, StateView, blind_changes};
+pub use function::{Evaluated, Function, FunctionView};
+pub use id::{
+    ClientId, ClusterId, GroupId, KeyspaceId, LogSeq, NodeId, ProposalId, ShardId, Site, StreamId,
+    Ticket,
+};
+pub use log::{GroupLogOp, LogOp, LogSlice, LogStore, RecoveredGroup, RecoveredStream};
+pub use op::{Guard, Operation, put_blob};
+pub use position::{Dot, EntryId, Frontier, Lsn, Position};
+pub use protocol::{
+    Boot, Class, DynProtocol, Effects, Encoded, ErasedMachine, Fate, Input, LogRead, Machine,
+    PeerEvent, Proposal, Protocol, ReadVerdict, Role, Scope, SnapshotOrder, Status, Telemetry,
+    TimerKey, TimerOrder, WireMessage, erase,
+};
+pub use registry::{BootFn, EngineFactory, EngineSpec, ProtocolFactory, Registry};
+pub use request::{
+    Answer, Outcome, ReadLevel, ReadQuery, ReadRequest, Reply, ReplyHandle, RequestId, Row,
+    WriteRequest,
+};
+pub use resolver::{Conflict, Resolution, ResolveError, Resolver};
+pub use storage::{
+    Applied, EngineCapabilities, EngineError, EngineReader, ExecutionOrder, RowDigest,
+    SnapshotChunk, SnapshotHeader, Space, StateChange, StateDigest, StorageEngine, WriteBatch,
+};
+pub use time::{Mono, Now, Wall};
+pub use transport::{Delivery, LinkEvent, Outgoing, Transport, TransportSink};

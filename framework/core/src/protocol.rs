@@ -1,0 +1,86 @@
+//! Replication protocols: deterministic state machines, inputs in, effects out.
+//!
+//! A protocol never performs I/O, reads no clock and draws no randomness. Everything it learns is
+//! an [`Input`]; everything it wants is an [`Effects`] lane. The same code runs under the simulator
+//! and in a node.
+
+mod boot;
+mod effects;
+mod erased;
+mod input;
+mod message;
+mod status;
+
+pub use boot::Boot;
+pub use effects::{Effects, Fate, LogRead, ReadVerdict, SnapshotOrder, Telemetry, TimerOrder};
+pub use erased::{DynProtocol, ErasedMachine, Machine, erase};
+pub use input::{Input, PeerEvent, Proposal};
+pub use message::{Class, Encoded, WireMessage};
+pub use status::{Role, Status};
+
+use serde::de::DeserializeOwned;
+
+use crate::{Capabilities, Descriptor, Error, Now};
+
+/// Whether one instance serves a shard or a whole keyspace on its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// An instance per shard.
+    Shard,
+    /// An instance per keyspace and node (leaderless).
+    Keyspace,
+}
+
+/// A timer of a protocol: a small enum that maps to a number and back.
+pub trait TimerKey: Copy + Send + 'static {
+    /// The number under which the driver keeps it.
+    fn to_key(self) -> u64;
+    /// The timer of that number; `None` for numbers it never gave out.
+    fn from_key(key: u64) -> Option<Self>;
+}
+
+/// A replication protocol.
+///
+/// # Contract
+/// * [`step`](Self::step) and [`flush`](Self::flush) are functions of state and arguments.
+/// * Nothing that depends on a log operation's durability is sent or acknowledged before
+///   [`Input::Durable`] has covered that operation.
+/// * A step that panics leaves nothing behind: the driver drops its effects and rebuilds the
+///   replica from its log.
+/// * Messages of unknown or older authority never change state; they are answered, or ignored.
+pub trait Protocol: Sized + Send + 'static {
+    /// The name in configuration files.
+    const NAME: &'static str;
+    /// What an instance serves.
+    const SCOPE: Scope;
+    /// Its section of the keyspace's configuration.
+    type Config: DeserializeOwned + Clone + Send + 'static;
+    /// What its replicas say to each other.
+    type Message: WireMessage;
+    /// Its timers.
+    type Timer: TimerKey;
+
+    /// What it can promise under this configuration.
+    fn capabilities(config: &Self::Config) -> Capabilities;
+
+    /// Refuses descriptors that it cannot serve, naming the setting and the remedy.
+    ///
+    /// # Errors
+    /// `ConfigInvalid`.
+    fn validate(descriptor: &Descriptor) -> Result<(), Error>;
+
+    /// Starts a replica from what its disk holds.
+    ///
+    /// # Errors
+    /// `Corrupted` or `ConfigInvalid`: the replica does not start.
+    fn boot(boot: Boot<'_>, fx: &mut Effects<Self::Message>) -> Result<Self, Error>;
+
+    /// Takes one input.
+    fn step(&mut self, now: Now, input: Input<'_, Self::Message>, fx: &mut Effects<Self::Message>);
+
+    /// Ends a drained batch of inputs: seal, coalesce, acknowledge.
+    fn flush(&mut self, now: Now, fx: &mut Effects<Self::Message>);
+
+    /// What a person or a test may know of it.
+    fn inspect(&self) -> Status;
+}

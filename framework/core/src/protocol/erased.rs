@@ -1,0 +1,142 @@
+//! Type erasure at the byte boundary, so that one node can hold any mix of protocols.
+//!
+//! [`Machine`] is what a driver runs: a typed [`Protocol`] (its messages move as values; the
+//! simulator's fast path) or an [`ErasedMachine`] (its messages move as bytes; the node's way).
+//! Both must produce identical traces.
+
+use super::{Boot, Effects, Encoded, Input, Protocol, Status, WireMessage};
+use crate::{Error, Now};
+
+/// What a driver runs.
+pub trait Machine: Send + Sized {
+    /// What its replicas say to each other.
+    type Message: Clone + Send + std::fmt::Debug;
+
+    /// Takes one input.
+    fn step(&mut self, now: Now, input: Input<'_, Self::Message>, fx: &mut Effects<Self::Message>);
+
+    /// Ends a drained batch of inputs.
+    fn flush(&mut self, now: Now, fx: &mut Effects<Self::Message>);
+
+    /// What a person or a test may know of it.
+    fn inspect(&self) -> Status;
+}
+
+impl<P: Protocol> Machine for P {
+    type Message = P::Message;
+
+    fn step(&mut self, now: Now, input: Input<'_, P::Message>, fx: &mut Effects<P::Message>) {
+        Protocol::step(self, now, input, fx);
+    }
+
+    fn flush(&mut self, now: Now, fx: &mut Effects<P::Message>) {
+        Protocol::flush(self, now, fx);
+    }
+
+    fn inspect(&self) -> Status {
+        Protocol::inspect(self)
+    }
+}
+
+/// A protocol behind a vtable, speaking bytes.
+pub trait DynProtocol: Send {
+    /// Takes one input. A message that does not decode is counted and dropped: it changes nothing.
+    fn step(&mut self, now: Now, input: Input<'_, Encoded>, fx: &mut Effects<Encoded>);
+
+    /// Ends a drained batch of inputs.
+    fn flush(&mut self, now: Now, fx: &mut Effects<Encoded>);
+
+    /// What a person or a test may know of it.
+    fn inspect(&self) -> Status;
+}
+
+/// An erased protocol as a machine.
+#[allow(
+    missing_debug_implementations,
+    reason = "the vtable holds no debug form"
+)]
+pub struct ErasedMachine(pub Box<dyn DynProtocol>);
+
+impl Machine for ErasedMachine {
+    type Message = Encoded;
+
+    fn step(&mut self, now: Now, input: Input<'_, Encoded>, fx: &mut Effects<Encoded>) {
+        self.0.step(now, input, fx);
+    }
+
+    fn flush(&mut self, now: Now, fx: &mut Effects<Encoded>) {
+        self.0.flush(now, fx);
+    }
+
+    fn inspect(&self) -> Status {
+        self.0.inspect()
+    }
+}
+
+struct Erased<P: Protocol> {
+    protocol: P,
+    /// Effects of the step under way, with typed messages.
+    fx: Effects<P::Message>,
+}
+
+/// Boots a protocol and hides its type.
+///
+/// # Errors
+/// Those of [`Protocol::boot`].
+pub fn erase<P: Protocol>(
+    boot: Boot<'_>,
+    fx: &mut Effects<Encoded>,
+) -> Result<ErasedMachine, Error> {
+    let mut inner = Effects::default();
+    let protocol = P::boot(boot, &mut inner)?;
+    fx.absorb(&mut inner, WireMessage::encode);
+    Ok(ErasedMachine(Box::new(Erased {
+        protocol,
+        fx: inner,
+    })))
+}
+
+impl<P: Protocol> DynProtocol for Erased<P> {
+    fn step(&mut self, now: Now, input: Input<'_, Encoded>, fx: &mut Effects<Encoded>) {
+        let Ok(input) = typed::<P>(input) else {
+            fx.count("message-malformed", 1);
+            return;
+        };
+        self.protocol.step(now, input, &mut self.fx);
+        fx.absorb(&mut self.fx, WireMessage::encode);
+    }
+
+    fn flush(&mut self, now: Now, fx: &mut Effects<Encoded>) {
+        self.protocol.flush(now, &mut self.fx);
+        fx.absorb(&mut self.fx, WireMessage::encode);
+    }
+
+    fn inspect(&self) -> Status {
+        self.protocol.inspect()
+    }
+}
+
+fn typed<P: Protocol>(
+    input: Input<'_, Encoded>,
+) -> Result<Input<'_, P::Message>, crate::DecodeError> {
+    Ok(match input {
+        Input::Message { from, message } => Input::Message {
+            from,
+            message: P::Message::decode(message)?,
+        },
+        Input::Propose(proposals) => Input::Propose(proposals),
+        Input::Read { ticket, level } => Input::Read { ticket, level },
+        Input::Timer(key) => Input::Timer(key),
+        Input::Durable(seq) => Input::Durable(seq),
+        Input::Applied(lsn) => Input::Applied(lsn),
+        Input::LogRead { ticket, slice } => Input::LogRead { ticket, slice },
+        Input::Resolved { ticket, value } => Input::Resolved { ticket, value },
+        Input::Peer { peer, event } => Input::Peer { peer, event },
+        Input::Descriptor(descriptor) => Input::Descriptor(descriptor),
+        Input::SnapshotSent { to, position } => Input::SnapshotSent { to, position },
+        Input::SnapshotInstalled { position, frontier } => {
+            Input::SnapshotInstalled { position, frontier }
+        }
+        Input::Checkpointed(position) => Input::Checkpointed(position),
+    })
+}

@@ -1,0 +1,116 @@
+//! Planted bugs, to prove that the test kit would find real ones.
+//!
+//! Each [`Bug`] guards a change of at most three lines in product code. They are switched on at run
+//! time, per thread, and exist only under the `sabotage` feature, which no release binary enables.
+//! Without the feature [`planted`] is the constant `false` and the branches vanish.
+
+/// A planted bug. The name says what product code then does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Bug {
+    /// The leader counts its own copy before the log is durable.
+    LeaderAcksBeforeDurable,
+    /// A follower reports entries as durable before the log is.
+    FollowerAcksBeforeDurable,
+    /// A follower acknowledges its whole log, the unmatched suffix included.
+    AckUnmatchedSuffix,
+    /// The leader waits for one copy fewer than the ack mode says.
+    QuorumMinusOne,
+    /// A follower applies entries although one before them is missing.
+    ApplyPastHole,
+    /// A snapshot leaves the dedup table out.
+    SnapshotForgetsDedup,
+    /// A snapshot leaves the epoch history (frontier) out.
+    SnapshotForgetsFrontier,
+    /// A restarted leader goes on in its old epoch.
+    EpochReusedAfterRestart,
+    /// A follower accepts entries of a leader whose epoch is old.
+    StaleLeaderAccepted,
+    /// A follower truncates a suffix that matches.
+    TruncateMatchingSuffix,
+    /// Replays of a known request id are applied again.
+    DedupIgnored,
+    /// An entry is visible at the leader as soon as it is sealed.
+    VisibleBeforeAcked,
+    /// A weaker write is acknowledged although a stronger one before it is not.
+    AckOvertakesPrefix,
+    /// The evaluation of a compare-and-set ignores pending writes.
+    OverlayIgnored,
+    /// A follower sets its commit position to the leader's without looking at its own log.
+    CommitBeyondMatched,
+    /// Recovery keeps records beyond a torn one.
+    RecoverPastTear,
+    /// The log reports a burst as durable after writing, without syncing.
+    SyncSkipped,
+    /// The checkpoint is announced one entry further than the snapshot covers.
+    CheckpointTooFar,
+    /// A snapshot carries changes made after its position.
+    SnapshotNotFixed,
+    /// A read at leader level is served at a follower.
+    FollowerServesLeaderRead,
+    /// Truncation leaves the epoch history as it was.
+    TruncateKeepsEpochs,
+    /// A retransmitted entry that is already applied is appended again.
+    ReappendApplied,
+}
+
+impl Bug {
+    /// Every planted bug.
+    pub const ALL: [Self; 22] = [
+        Self::LeaderAcksBeforeDurable,
+        Self::FollowerAcksBeforeDurable,
+        Self::AckUnmatchedSuffix,
+        Self::QuorumMinusOne,
+        Self::ApplyPastHole,
+        Self::SnapshotForgetsDedup,
+        Self::SnapshotForgetsFrontier,
+        Self::EpochReusedAfterRestart,
+        Self::StaleLeaderAccepted,
+        Self::TruncateMatchingSuffix,
+        Self::DedupIgnored,
+        Self::VisibleBeforeAcked,
+        Self::AckOvertakesPrefix,
+        Self::OverlayIgnored,
+        Self::CommitBeyondMatched,
+        Self::RecoverPastTear,
+        Self::SyncSkipped,
+        Self::CheckpointTooFar,
+        Self::SnapshotNotFixed,
+        Self::FollowerServesLeaderRead,
+        Self::TruncateKeepsEpochs,
+        Self::ReappendApplied,
+    ];
+}
+
+#[cfg(feature = "sabotage")]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Bug;
+
+    thread_local! {
+        static PLANTED: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// Switches exactly these bugs on, for the calling thread.
+    pub fn plant(bugs: &[Bug]) {
+        PLANTED.with(|cell| cell.set(bugs.iter().fold(0, |bits, bug| bits | 1 << *bug as u8)));
+    }
+
+    /// Whether a bug is switched on for the calling thread.
+    #[inline]
+    pub fn planted(bug: Bug) -> bool {
+        PLANTED.with(|cell| cell.get() & (1 << bug as u8) != 0)
+    }
+}
+
+#[cfg(feature = "sabotage")]
+pub use switch::{plant, planted};
+
+/// Whether a bug is switched on: never, without the `sabotage` feature.
+#[cfg(not(feature = "sabotage"))]
+#[inline]
+pub const fn planted(_bug: Bug) -> bool {
+    false
+}

@@ -1,0 +1,89 @@
+//! The network as the runtime sees it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{Class, Encoded, Error, GroupId, NodeId};
+
+/// Frames that arrived from one peer, in order within a class.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The peer, verified.
+    pub from: NodeId,
+    /// The stream they came on.
+    pub class: Class,
+    /// Whole frames, in order, still encoded.
+    pub frames: Vec<Bytes>,
+}
+
+/// A frame for a peer.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The replicas that talk.
+    pub group: GroupId,
+    /// The descriptor's version under which the sender speaks.
+    pub config_epoch: crate::ConfigEpoch,
+    /// What they say.
+    pub message: Encoded,
+}
+
+/// News of a link.
+#[derive(Clone, Debug)]
+pub enum LinkEvent {
+    /// Both sides have verified each other; frames flow.
+    Up {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// The connection ended.
+    Down {
+        /// The peer.
+        peer: NodeId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// An outbox that had refused frames has room again.
+    Writable {
+        /// The peer.
+        peer: NodeId,
+    },
+}
+
+/// Where a transport delivers. Called from the transport's own tasks; must not block.
+pub trait TransportSink: Send + Sync + 'static {
+    /// Frames of a peer, to be handled on this node. Returns `false` when the node is over its
+    /// credit: the transport then stops reading from that peer until [`Transport::resume`].
+    fn deliver(&self, delivery: Delivery) -> bool;
+
+    /// News of a link.
+    fn link(&self, event: LinkEvent);
+}
+
+/// Carries frames between nodes.
+///
+/// # Contract
+/// * Frames of one peer and class arrive in order, whole, at most once, while the link is up; a
+///   link that goes down may have lost any suffix.
+/// * Both sides verify that the other is the expected node before the first frame is read.
+/// * `send` never blocks. It refuses (and drops) frames beyond the peer's outbox budget, and
+///   reports [`LinkEvent::Writable`] once there is room; protocols recover by catch-up.
+/// * A full class never delays a more urgent one.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Starts listening and dialling; deliveries go to `sink`.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when the address is taken or the certificates do not serve.
+    async fn start(&self, sink: Arc<dyn TransportSink>) -> Result<(), Error>;
+
+    /// Queues frames for a peer. Returns how many were taken, from the front.
+    fn send(&self, to: NodeId, frames: Vec<Outgoing>) -> usize;
+
+    /// Lets reading from a peer go on after a refused delivery.
+    fn resume(&self, peer: NodeId);
+
+    /// Ends all links after what is queued was sent, or `patience` has passed.
+    async fn close(&self, patience: std::time::Duration);
+}
