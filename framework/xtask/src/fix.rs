@@ -26,7 +26,7 @@ pub fn run(root: &Path) -> Result<()> {
 
 fn copy_pure_lints(root: &Path) -> Result<()> {
     let model = root.join(tidy::PURE_LINTS);
-    for folder in tidy::PURE_FRAMEWORK_CRATES {
+    for folder in tidy::PURE_LINTS_COPIES {
         let copy = root.join(folder).join("clippy.toml");
         if root.join(folder).join("Cargo.toml").is_file() {
             std::fs::copy(&model, &copy).during(format_args!("cannot write {}", copy.display()))?;

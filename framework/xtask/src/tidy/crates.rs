@@ -1,7 +1,7 @@
 //! What every crate has: a README, the workspace's lints, and the same `clippy.toml` in all pure crates.
 
 use crate::metadata::Crate;
-use crate::tidy::{PURE_FRAMEWORK_CRATES, PURE_LINTS, Violation};
+use crate::tidy::{PURE_LINTS, PURE_LINTS_COPIES, Violation};
 use crate::tree::Tree;
 
 pub(super) fn check(tree: &Tree, crates: &[Crate]) -> Vec<Violation> {
@@ -37,7 +37,7 @@ fn check_pure_lints(tree: &Tree, crates: &[Crate]) -> Vec<Violation> {
         )];
     };
     let present = |folder: &str| crates.iter().any(|krate| krate.folder == folder);
-    PURE_FRAMEWORK_CRATES
+    PURE_LINTS_COPIES
         .iter()
         .filter(|folder| present(folder))
         .map(|folder| format!("{folder}/clippy.toml"))

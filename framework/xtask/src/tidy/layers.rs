@@ -32,6 +32,14 @@ const OWNED: [(&str, &str); 3] = [
     ("quinn", "transports/quic"),
 ];
 
+/// Crates of one layer of which the first may use the second.
+const SIBLINGS: [(&str, &str); 2] = [
+    // A multi-leader site is a single-leader group.
+    ("protocols/multi-leader", "protocols/single-leader"),
+    // The decorator wraps the log's `Disk`.
+    ("storage-backends/faulty", "storage-backends/segment-log"),
+];
+
 pub(super) fn check(crates: &[Crate]) -> Vec<Violation> {
     crates.iter().flat_map(check_crate).collect()
 }
@@ -57,8 +65,7 @@ fn refusal(krate: &Crate, layer: Layer, dependency: &Dependency) -> Option<Strin
     };
     let target = layer_of(folder)?;
     let allowed = may_use(layer, target)
-        // A multi-leader site is a single-leader group.
-        || (krate.folder == "protocols/multi-leader" && folder == "protocols/single-leader")
+        || SIBLINGS.contains(&(krate.folder.as_str(), folder.as_str()))
         || (dependency.kind == Kind::Dev && may_test_with(layer, target));
     (!allowed).then(|| {
         format!("{layer:?} may not depend on {} ({target:?}): only on lower layers, see ARCHITECTURE.md", dependency.name)

@@ -89,7 +89,11 @@ fn is_pure(folder: &str) -> bool {
     is_under(folder, "protocols") || PURE_FRAMEWORK_CRATES.contains(&folder)
 }
 
+/// Examples and benches of a pure crate are programs of their own: they may time themselves.
 fn in_pure_crate(path: &str) -> bool {
+    if path.contains("/examples/") || path.contains("/benches/") {
+        return false;
+    }
     is_under(path, "protocols")
         || PURE_FRAMEWORK_CRATES
             .iter()
