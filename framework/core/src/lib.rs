@@ -17,6 +17,7 @@ mod id;
 pub mod limits;
 mod log;
 mod op;
+mod pipeline;
 mod position;
 mod protocol;
 mod registry;
@@ -48,11 +49,12 @@ pub use id::{
 };
 pub use log::{GroupLogOp, LogOp, LogSlice, LogStore, RecoveredGroup, RecoveredStream};
 pub use op::{Guard, Operation, put_blob};
+pub use pipeline::{Fetch, Pipeline, Record, RecordReader};
 pub use position::{Dot, EntryId, Frontier, Lsn, Position};
 pub use protocol::{
-    Boot, Class, DynProtocol, Effects, Encoded, ErasedMachine, Fate, Input, LogRead, Machine,
-    PeerEvent, Proposal, Protocol, ReadVerdict, Role, Scope, SnapshotOrder, Status, Telemetry,
-    TimerKey, TimerOrder, WireMessage, erase,
+    Admission, Boot, Class, DynProtocol, Effects, Encoded, ErasedMachine, Fate, Input, LogRead,
+    Machine, PeerEvent, Proposal, Protocol, ReadVerdict, Role, Scope, SnapshotOrder, Status,
+    Telemetry, TimerKey, TimerOrder, WireMessage, erase,
 };
 pub use registry::{BootFn, EngineFactory, EngineSpec, ProtocolFactory, Registry};
 pub use request::{
@@ -61,7 +63,7 @@ pub use request::{
 };
 pub use resolver::{Conflict, Resolution, ResolveError, Resolver};
 pub use storage::{
-    Applied, EngineCapabilities, EngineError, EngineReader, ExecutionOrder, RowDigest,
+    Applied, EngineCapabilities, EngineError, EngineReader, ExecutionOrder, RowDigest, RowVisitor,
     SnapshotChunk, SnapshotHeader, Space, StateChange, StateDigest, StorageEngine, WriteBatch,
 };
 pub use time::{Mono, Now, Wall};

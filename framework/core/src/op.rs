@@ -285,7 +285,9 @@ fn put_transaction(
     }
     put_operations(out, ops);
     out.put_u32_le(u32::try_from(returning.len()).unwrap_or(u32::MAX));
-    returning.iter().for_each(|key| put_blob(out, key));
+    for key in returning {
+        put_blob(out, key);
+    }
 }
 
 fn operations<'a>(cursor: &mut Cursor<'a>, depth: u8) -> Result<Vec<Operation<'a>>, DecodeError> {

@@ -12,7 +12,9 @@ mod message;
 mod status;
 
 pub use boot::Boot;
-pub use effects::{Effects, Fate, LogRead, ReadVerdict, SnapshotOrder, Telemetry, TimerOrder};
+pub use effects::{
+    Admission, Effects, Fate, LogRead, ReadVerdict, SnapshotOrder, Telemetry, TimerOrder,
+};
 pub use erased::{DynProtocol, ErasedMachine, Machine, erase};
 pub use input::{Input, PeerEvent, Proposal};
 pub use message::{Class, Encoded, WireMessage};

@@ -10,4 +10,4 @@ pub use digest::{RowDigest, StateDigest};
 pub use engine::{
     Applied, EngineCapabilities, EngineError, EngineReader, ExecutionOrder, StorageEngine,
 };
-pub use snapshot::{SnapshotChunk, SnapshotHeader};
+pub use snapshot::{RowVisitor, SnapshotChunk, SnapshotHeader};

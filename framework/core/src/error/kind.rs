@@ -150,7 +150,26 @@ impl ErrorKind {
             Self::Timeout | Self::StorageFailed | Self::SessionExpired | Self::Unexpected => {
                 WriteOutcome::Unknown
             }
-            _ => WriteOutcome::NotApplied,
+            Self::NotLeader { .. }
+            | Self::Unavailable
+            | Self::Fenced { .. }
+            | Self::Conflict
+            | Self::NotCaughtUp { .. }
+            | Self::Discarded { .. }
+            | Self::Overloaded
+            | Self::TooLarge { .. }
+            | Self::UnknownKeyspace
+            | Self::StaleDescriptor { .. }
+            | Self::RequestIdReuse
+            | Self::Malformed
+            | Self::Unsupported
+            | Self::ConfigInvalid
+            | Self::Corrupted
+            | Self::StorageFull
+            | Self::Poisoned
+            | Self::ShuttingDown
+            | Self::IdentityRefused
+            | Self::Application { .. } => WriteOutcome::NotApplied,
         }
     }
 
@@ -167,7 +186,20 @@ impl ErrorKind {
             | Self::Overloaded
             | Self::StaleDescriptor { .. }
             | Self::StorageFull => Retry::SameRequest,
-            _ => Retry::No,
+            Self::Conflict
+            | Self::Discarded { .. }
+            | Self::TooLarge { .. }
+            | Self::UnknownKeyspace
+            | Self::RequestIdReuse
+            | Self::SessionExpired
+            | Self::Malformed
+            | Self::Unsupported
+            | Self::ConfigInvalid
+            | Self::Corrupted
+            | Self::Poisoned
+            | Self::IdentityRefused
+            | Self::Application { .. }
+            | Self::Unexpected => Retry::No,
         }
     }
 

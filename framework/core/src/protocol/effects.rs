@@ -61,6 +61,22 @@ pub enum ReadVerdict {
     },
 }
 
+/// Whether a replica takes writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Admission {
+    /// Yes: everything ordered before its authority began has been applied, so the dedup table is
+    /// complete and evaluations see all of the past.
+    Open,
+    /// Soon: requests wait, until their deadline.
+    #[default]
+    Wait,
+    /// No: another node does.
+    Closed {
+        /// Which, as far as it knows.
+        leader: Option<NodeId>,
+    },
+}
+
 /// A wish to read entries back from the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogRead {
@@ -137,6 +153,9 @@ pub struct Effects<M> {
     pub snapshots: Vec<SnapshotOrder>,
     /// Telemetry.
     pub telemetry: Vec<Telemetry>,
+    /// Whether the replica takes writes from now on; `None` when that did not change. A replica
+    /// starts with [`Admission::Wait`].
+    pub admission: Option<Admission>,
     log_seq: LogSeq,
     ticket: u64,
 }
@@ -155,6 +174,7 @@ impl<M> Default for Effects<M> {
             timers: Vec::new(),
             snapshots: Vec::new(),
             telemetry: Vec::new(),
+            admission: None,
             log_seq: LogSeq(0),
             ticket: 0,
         }
@@ -224,6 +244,7 @@ impl<M> Effects<M> {
             && self.timers.is_empty()
             && self.snapshots.is_empty()
             && self.telemetry.is_empty()
+            && self.admission.is_none()
     }
 
     /// Drops what a panicking step left behind. Sequence numbers go on.
@@ -255,6 +276,7 @@ impl<M> Effects<M> {
         self.timers.append(&mut inner.timers);
         self.snapshots.append(&mut inner.snapshots);
         self.telemetry.append(&mut inner.telemetry);
+        self.admission = inner.admission.take().or(self.admission);
         self.log_seq = inner.log_seq;
         self.ticket = self.ticket.max(inner.ticket);
     }

@@ -31,6 +31,9 @@ pub struct SnapshotHeader {
     pub bytes: u64,
 }
 
+/// Takes one row: space, key, value.
+pub type RowVisitor<'v> = dyn FnMut(Space, &[u8], &[u8]) + 'v;
+
 /// Rows of a snapshot: `space u8 | key blob | value blob`, repeated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotChunk {
@@ -81,7 +84,7 @@ impl SnapshotChunk {
     ///
     /// # Errors
     /// When the bytes are damaged; rows before the damage were visited.
-    pub fn visit(&self, visit: &mut dyn FnMut(Space, &[u8], &[u8])) -> Result<(), DecodeError> {
+    pub fn visit(&self, visit: &mut RowVisitor<'_>) -> Result<(), DecodeError> {
         let mut cursor = Cursor::new(&self.rows);
         while !cursor.is_empty() {
             let space = match cursor.u8("space")? {
