@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, EntryId, RequestId, Wall};
+use crate::{ClientId, DecodeError, EntryId, RequestId, Wall};
 
 /// Hash of a request's body, to tell a retry from a reused id.
 ///
@@ -139,6 +139,12 @@ impl DedupTable {
         self.expired_before = self.expired_before.max(before);
     }
 
+    /// Whether sessions idle since before `wall - lifetime` are due to be dropped. Depends on the
+    /// table alone, so every replica drops them at the same entry.
+    pub fn is_expiry_due(&self, wall: Wall, lifetime_ms: u64) -> bool {
+        wall.0.saturating_sub(lifetime_ms) > self.expired_before.0.saturating_add(lifetime_ms / 8)
+    }
+
     /// Clients remembered.
     pub fn clients(&self) -> usize {
         self.sessions.len()
@@ -151,6 +157,78 @@ impl DedupTable {
             .map(|s| s.window.iter().flatten().count())
             .sum()
     }
+}
+
+/// Records of one exported row; a row stays far below a snapshot chunk.
+const PART_RECORDS: usize = 256;
+
+/// Key of the row that holds what is not about one client.
+const META_KEY: &[u8] = b"\0dedup";
+/// Prefix of the rows that hold clients.
+const CLIENT_PREFIX: &[u8] = b"\0dedup/";
+
+#[derive(Serialize, Deserialize)]
+struct Part {
+    floor: u64,
+    last_seen: Wall,
+    records: Vec<Option<Remembered>>,
+}
+
+impl DedupTable {
+    /// The table as rows of the replicated space, in key order: what snapshots and digests hold.
+    pub fn export(&self, row: &mut dyn FnMut(&[u8], &[u8])) {
+        row(META_KEY, &self.expired_before.0.to_be_bytes());
+        for (client, session) in &self.sessions {
+            let records: Vec<_> = session.window.iter().cloned().collect();
+            // A client whose window is empty is remembered by one empty part.
+            let mut parts = records
+                .chunks(PART_RECORDS)
+                .map(<[_]>::to_vec)
+                .collect::<Vec<_>>();
+            if parts.is_empty() {
+                parts.push(Vec::new());
+            }
+            for (number, records) in (0_u32..).zip(parts) {
+                let mut key = CLIENT_PREFIX.to_vec();
+                key.extend_from_slice(&client.0.to_be_bytes());
+                key.extend_from_slice(&number.to_be_bytes());
+                let (floor, last_seen) = (session.floor, session.last_seen);
+                let part = Part {
+                    floor,
+                    last_seen,
+                    records,
+                };
+                row(&key, &postcard::to_stdvec(&part).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Takes a row of [`export`](Self::export) back; rows must come in the order of their keys.
+    /// Returns `false` for rows that are not of this table.
+    ///
+    /// # Errors
+    /// When such a row is damaged.
+    pub fn import(&mut self, key: &[u8], value: &[u8]) -> Result<bool, DecodeError> {
+        if key == META_KEY {
+            self.expired_before = Wall(u64::from_be_bytes(fixed(value)?));
+            return Ok(true);
+        }
+        let Some(client) = key.strip_prefix(CLIENT_PREFIX) else {
+            return Ok(false);
+        };
+        let (client, _) = client.split_at_checked(16).ok_or(DecodeError::Head)?;
+        let client = ClientId(u128::from_be_bytes(fixed(client)?));
+        let part: Part = postcard::from_bytes(value).map_err(|_| DecodeError::Head)?;
+        let session = self.sessions.entry(client).or_default();
+        session.floor = part.floor;
+        session.last_seen = part.last_seen;
+        session.window.extend(part.records);
+        Ok(true)
+    }
+}
+
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], DecodeError> {
+    bytes.try_into().map_err(|_| DecodeError::Head)
 }
 
 impl Session {
@@ -214,6 +292,17 @@ mod tests {
         assert!(table.record(&id(2, 1), Wall(1), done(2)));
         assert_eq!(table.check(&id(1, 0), PayloadHash(1)), Verdict::Expired);
         assert_eq!(table.remembered(), 1);
+    }
+
+    #[test]
+    fn an_exported_table_comes_back_equal() {
+        let mut table = DedupTable::default();
+        for seq in 1..700 {
+            assert!(table.record(&id(seq, seq / 9), Wall(seq), done(3)));
+        }
+        let mut copy = DedupTable::default();
+        table.export(&mut |key, value| assert_eq!(copy.import(key, value), Ok(true)));
+        assert_eq!(copy, table);
     }
 
     #[test]

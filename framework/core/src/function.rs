@@ -8,6 +8,11 @@ use bytes::Bytes;
 
 use crate::{Error, RecordContext, RowChange};
 
+/// The built-in function that carries out expiries. Its arguments are `expires_at u64 | key blob`,
+/// repeated. A key is removed only if it still expires at that very time, so the call is idempotent
+/// and needs no evaluation at the leader.
+pub const EXPIRE_FUNCTION: &str = "repertoire.expire";
+
 /// What an evaluation sees: exactly the keys of its read set.
 pub trait FunctionView {
     /// The cell's value of a declared key, or `None` when it is absent or expired.

@@ -85,6 +85,14 @@ impl ClientId {
         Self(((created.0 as u128) << 80) | (random & ((1 << 80) - 1)))
     }
 
+    /// The framework itself, writing what needs no exactly-once effect because it is idempotent.
+    pub const INTERNAL: Self = Self(0);
+
+    /// Whether this is [`INTERNAL`](Self::INTERNAL).
+    pub const fn is_internal(self) -> bool {
+        self.0 == 0
+    }
+
     /// When the client says that the session was created.
     pub const fn created(self) -> Wall {
         // 48 bits are left after the shift, so nothing is cut off.

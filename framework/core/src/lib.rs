@@ -13,6 +13,7 @@ mod epoch_history;
 mod error;
 mod format;
 mod function;
+mod host;
 mod id;
 pub mod limits;
 mod log;
@@ -42,7 +43,11 @@ pub use entry::{ENTRY_HEAD_LEN, Entry, EntryKind, FormatTag};
 pub use epoch_history::{Containment, EpochHistory};
 pub use error::{Error, ErrorKind, Retry, WriteOutcome};
 pub use format::{FormatError, LogFormat, RecordContext, RowChange, StateView, blind_changes};
-pub use function::{Evaluated, Function, FunctionView};
+pub use function::{EXPIRE_FUNCTION, Evaluated, Function, FunctionView};
+pub use host::{
+    Executor, Host, HostBoot, HostOutput, Job, JobResult, LoadedState, ReplayedEntry,
+    SnapshotPiece, load_snapshot,
+};
 pub use id::{
     ClientId, ClusterId, GroupId, KeyspaceId, LogSeq, NodeId, ProposalId, ShardId, Site, StreamId,
     Ticket,

@@ -15,7 +15,6 @@ mod overlay;
 mod pending;
 mod records;
 
-pub use builder::SealedProposal;
 pub use records::{Record, RecordReader};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,7 +26,7 @@ use crate::{
     DedupTable, Entry, Error, ErrorKind, Fate, GroupId, KeyspaceOptions, LogFormat, Mono, Now,
     Operation, Outcome, Proposal, Registry, Reply, Ticket, Wall, WriteRequest,
 };
-use builder::Builder;
+use builder::{Builder, SealedProposal};
 use evaluate::Evaluation;
 use flights::Flights;
 use overlay::Overlay;
@@ -253,6 +252,8 @@ impl Pipeline {
     fn is_blind(&self, operation: &Operation<'_>) -> bool {
         let plain = match operation {
             Operation::Put { .. } | Operation::Delete { .. } | Operation::Batch(_) => true,
+            // Idempotent, and judged again where it is replayed.
+            Operation::Call { function, .. } if *function == crate::EXPIRE_FUNCTION => return true,
             Operation::CompareAndSet { .. }
             | Operation::Call { .. }
             | Operation::Transaction { .. }

@@ -14,9 +14,9 @@ use super::pending::Waiter;
 
 /// A proposal with those who wait for it.
 #[derive(Clone, Debug)]
-pub struct SealedProposal {
+pub(super) struct SealedProposal {
     /// What goes to the protocol.
-    pub proposal: Proposal,
+    pub(super) proposal: Proposal,
     /// One per record, in order.
     pub(super) waiters: Vec<Waiter>,
 }

@@ -224,8 +224,12 @@ impl Pipeline {
         let ignore_pending = crate::sabotage::planted(crate::sabotage::Bug::OverlayIgnored);
         let mut cells = BTreeMap::new();
         for (key, found) in keys.into_iter().zip(fetched) {
-            let pending = self.overlay.get(&key).filter(|_| !ignore_pending);
-            cells.insert(key, pending.unwrap_or(found));
+            let cell = if ignore_pending {
+                found
+            } else {
+                self.overlay.over(&key, found)
+            };
+            cells.insert(key, cell);
         }
         let mut work = Workspace {
             before: cells.clone(),

@@ -79,9 +79,11 @@ impl Overlay {
         }
     }
 
-    /// What `key` will hold: `None` when no pending write touches it.
-    pub(super) fn get(&self, key: &[u8]) -> Option<Option<Bytes>> {
-        self.index.get(key).map(|indexed| indexed.value.clone())
+    /// What `key` will hold, given what the engine holds now.
+    pub(super) fn over(&self, key: &[u8], found: Option<Bytes>) -> Option<Bytes> {
+        self.index
+            .get(key)
+            .map_or(found, |indexed| indexed.value.clone())
     }
 
     /// A proposal was refused: what it wrote will never be. The index starts anew.

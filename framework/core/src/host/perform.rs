@@ -1,0 +1,193 @@
+//! Carrying out the effects that stay inside a host, and passing on the rest.
+
+use super::{Host, Job, JobResult};
+use crate::{
+    Admission, Durability, Error, ErrorKind, Fate, GroupLogOp, Input, LogOp, Machine, Now, Outcome,
+    Position, ReadQuery, ReadVerdict, Reply, RowDigest, Space, StateDigest, Ticket,
+};
+
+impl<M: Machine> Host<M> {
+    /// Performs one round of effects. Returns whether that gave the machine or the pipeline
+    /// something new to do.
+    pub(super) fn perform(&mut self, now: Now) -> bool {
+        self.perform_admission();
+        self.perform_log();
+        if let Some(frontier) = self.fx.frontier.take() {
+            self.frontier = frontier;
+        }
+        let mut busy = false;
+        let entries = std::mem::take(&mut self.fx.apply);
+        if !entries.is_empty() {
+            let job = self.dispatch_apply(entries);
+            busy |= self.dispatch(now, job);
+        }
+        self.out.sends.append(&mut self.fx.sends);
+        let mut fates = std::mem::take(&mut self.fx.fates);
+        for fate in fates.drain(..) {
+            busy |= matches!(fate, Fate::Refused { .. });
+            self.pipeline.settle(fate);
+        }
+        self.fx.fates = fates;
+        busy |= self.perform_reads(now);
+        for fetch in self.pipeline.take_fetches() {
+            let job = Job::Fetch {
+                ticket: fetch.ticket,
+                keys: fetch.keys,
+            };
+            busy |= self.dispatch(now, job);
+        }
+        busy |= self.admit_waiting(now);
+        self.out.log_reads.append(&mut self.fx.log_reads);
+        self.out.resolves.append(&mut self.fx.resolves);
+        self.out.timers.append(&mut self.fx.timers);
+        self.out.snapshots.append(&mut self.fx.snapshots);
+        self.out.telemetry.append(&mut self.fx.telemetry);
+        busy
+    }
+
+    fn perform_admission(&mut self) {
+        let Some(admission) = self.fx.admission.take() else {
+            return;
+        };
+        if self.admission == Admission::Open && admission != Admission::Open {
+            self.pipeline.stood_down();
+        }
+        self.admission = admission;
+    }
+
+    fn perform_log(&mut self) {
+        let disk = self.descriptor.options.durability == Durability::Disk;
+        for op in self.fx.log.drain(..) {
+            let sync = match &op {
+                LogOp::Append { entry, .. } => {
+                    self.pipeline.saw_wall(entry.wall);
+                    if self.admission == Admission::Open {
+                        self.pipeline.appended(entry);
+                    }
+                    disk
+                }
+                LogOp::Truncate { .. } | LogOp::Reset { .. } => disk,
+                LogOp::HardState(_) => true,
+                LogOp::Checkpoint { .. } => false,
+            };
+            self.out.log.push(GroupLogOp {
+                group: self.group,
+                sync,
+                op,
+            });
+        }
+        self.out.log_seq = self.fx.last_log_seq();
+    }
+
+    fn admit_waiting(&mut self, now: Now) -> bool {
+        if self.waiting.is_empty() || self.admission == Admission::Wait {
+            return false;
+        }
+        for request in std::mem::take(&mut self.waiting) {
+            self.submit(now, request);
+        }
+        true
+    }
+
+    fn perform_reads(&mut self, now: Now) -> bool {
+        let mut verdicts = std::mem::take(&mut self.fx.reads);
+        for verdict in verdicts.drain(..) {
+            match verdict {
+                ReadVerdict::ServeAt { ticket, at } => self.reads.park(ticket, at),
+                ReadVerdict::Refused { ticket, error } => {
+                    if let Some(request) = self.reads.close(ticket) {
+                        self.reply_failed(request.reply_to, *error);
+                    }
+                }
+            }
+        }
+        self.fx.reads = verdicts;
+        let mut busy = false;
+        while let Some(ticket) = self.reads.next_ready(self.applied.lsn) {
+            let Some(request) = self.reads.get(ticket) else {
+                continue;
+            };
+            let job = Job::Query {
+                ticket,
+                query: request.query.clone(),
+                wall: now.wall,
+            };
+            busy |= self.dispatch(now, job);
+        }
+        busy
+    }
+
+    /// Executes a job in place, or passes it on. Returns whether it was answered at once.
+    pub(super) fn dispatch(&mut self, now: Now, job: Job) -> bool {
+        let Some(executor) = &mut self.inline else {
+            self.out.jobs.push(job);
+            return false;
+        };
+        let result = executor.run(job);
+        self.take_result(now, result);
+        true
+    }
+
+    pub(super) fn take_result(&mut self, now: Now, result: JobResult) {
+        match result {
+            JobResult::Applied(position) => {
+                self.pipeline.applied(position.lsn);
+                self.machine
+                    .step(now, Input::Applied(position.lsn), &mut self.fx);
+            }
+            JobResult::Fetched { ticket, cells } => {
+                self.pipeline.fetched(now, ticket, cells, &self.dedup);
+            }
+            JobResult::Answered { ticket, answer } => self.answer(ticket, answer),
+            JobResult::Snapshot { rows, more } => self.take_snapshot_rows(rows, more),
+            JobResult::Done => {}
+            JobResult::Failed { detail } => {
+                let error = Error::new(ErrorKind::StorageFailed, "apply").with("detail", detail);
+                self.abandon(&error);
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Result<crate::Answer, crate::EngineError>) {
+        let Some(request) = self.reads.close(ticket) else {
+            return;
+        };
+        let outcome = match answer {
+            Ok(crate::Answer::Digest(rows)) if request.query == ReadQuery::Digest => {
+                let digest = self.replicated_digest(StateDigest(rows));
+                let position = Position::Entry(self.read_position());
+                Outcome::Answered {
+                    position,
+                    answer: crate::Answer::Digest(digest.0),
+                }
+            }
+            Ok(answer) => Outcome::Answered {
+                position: Position::Entry(self.read_position()),
+                answer,
+            },
+            Err(error) => {
+                let error = Error::new(ErrorKind::StorageFailed, "read").with("detail", error);
+                Outcome::Failed(Box::new(error))
+            }
+        };
+        self.out.replies.push(Reply {
+            group: self.group,
+            to: request.reply_to,
+            outcome,
+        });
+    }
+
+    /// Adds what the host itself keeps of the replicated space to an engine's digest.
+    fn replicated_digest(&self, mut digest: StateDigest) -> StateDigest {
+        self.dedup.export(&mut |key, value| {
+            digest.add(RowDigest::of(Space::Replicated, key, value));
+        });
+        digest.add(RowDigest::of(
+            Space::Replicated,
+            b"\0frontier",
+            &self.frontier,
+        ));
+        digest
+    }
+}

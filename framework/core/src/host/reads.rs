@@ -1,0 +1,80 @@
+//! Reads under way: waiting for a verdict, for the engine to get there, or for its answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Error, ErrorKind, GroupId, Lsn, Mono, Outcome, ReadRequest, Reply, Ticket, WriteOutcome,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct ReadDesk {
+    open: BTreeMap<Ticket, ReadRequest>,
+    /// Reads that may be answered once the engine has applied that far.
+    parked: BTreeSet<(Lsn, Ticket)>,
+}
+
+impl ReadDesk {
+    pub(super) fn open(&mut self, ticket: Ticket, request: ReadRequest) {
+        self.open.insert(ticket, request);
+    }
+
+    pub(super) fn get(&self, ticket: Ticket) -> Option<&ReadRequest> {
+        self.open.get(&ticket)
+    }
+
+    pub(super) fn park(&mut self, ticket: Ticket, at: Lsn) {
+        self.parked.insert((at, ticket));
+    }
+
+    /// Takes a read that may be answered now that everything up to `applied` is in the engine.
+    pub(super) fn next_ready(&mut self, applied: Lsn) -> Option<Ticket> {
+        let &(at, ticket) = self.parked.first()?;
+        if at > applied {
+            return None;
+        }
+        self.parked.pop_first();
+        Some(ticket)
+    }
+
+    /// Ends a read; `None` when it was ended before.
+    pub(super) fn close(&mut self, ticket: Ticket) -> Option<ReadRequest> {
+        self.open.remove(&ticket)
+    }
+
+    pub(super) fn expire(&mut self, group: GroupId, now: Mono, replies: &mut Vec<Reply>) -> Mono {
+        let mut next = Mono::NEVER;
+        self.open.retain(|_, request| {
+            let late = request.deadline <= now;
+            if late {
+                let error = Error::new(ErrorKind::Timeout, "read")
+                    .with_outcome(WriteOutcome::NotApplied)
+                    .with("group", group);
+                let outcome = Outcome::Failed(Box::new(error));
+                replies.push(Reply {
+                    group,
+                    to: request.reply_to,
+                    outcome,
+                });
+            } else {
+                next = next.min(request.deadline);
+            }
+            !late
+        });
+        let open = &self.open;
+        self.parked
+            .retain(|(_, ticket), ()| open.contains_key(ticket));
+        next
+    }
+
+    pub(super) fn abandon(&mut self, group: GroupId, error: &Error, replies: &mut Vec<Reply>) {
+        self.parked.clear();
+        for (_, request) in std::mem::take(&mut self.open) {
+            let outcome = Outcome::Failed(Box::new(error.clone()));
+            replies.push(Reply {
+                group,
+                to: request.reply_to,
+                outcome,
+            });
+        }
+    }
+}

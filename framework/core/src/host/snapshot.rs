@@ -1,0 +1,122 @@
+//! Making snapshots while writes go on.
+//!
+//! The engine fixes its state; the host adds what it keeps of the replicated space itself. Rows are
+//! read in steps, so that no step holds the node up, and leave as pieces for a file. The same file
+//! is this replica's checkpoint and what peers are sent.
+
+use bytes::Bytes;
+
+use super::{Host, Job, SnapshotPiece};
+use crate::sabotage::{Bug, planted};
+use crate::{EntryId, FormatTag, Input, Machine, Now, SnapshotChunk, SnapshotHeader, Space};
+
+/// About how many bytes a chunk holds.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub(super) struct SnapshotInProgress {
+    header: SnapshotHeader,
+    /// A read was asked for and not answered yet.
+    reading: bool,
+    finished: bool,
+}
+
+impl<M: Machine> Host<M> {
+    /// Whether enough was applied since the last durable snapshot to make a new one.
+    pub fn is_checkpoint_due(&self) -> bool {
+        self.snapshot.is_none() && self.since_checkpoint >= self.descriptor.options.checkpoint_bytes
+    }
+
+    /// Whether a snapshot is being made.
+    pub const fn is_snapshotting(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// Begins a snapshot of the present state, unless one is being made.
+    pub fn begin_snapshot(&mut self, now: Now, format: FormatTag) {
+        if self.snapshot.is_some() || self.failed.is_some() {
+            return;
+        }
+        let mut first = SnapshotChunk::new();
+        let mut chunks = Vec::new();
+        if !planted(Bug::SnapshotForgetsDedup) {
+            self.dedup.export(&mut |key, value| {
+                first.push(Space::Replicated, key, value);
+                if first.len() >= CHUNK_BYTES {
+                    chunks.push(first.take());
+                }
+            });
+        }
+        if !first.is_empty() {
+            chunks.push(first.take());
+        }
+        let forgets = planted(Bug::SnapshotForgetsFrontier);
+        let frontier = if forgets {
+            Bytes::new()
+        } else {
+            self.frontier.clone()
+        };
+        let header = SnapshotHeader {
+            group: self.group,
+            config_epoch: self.descriptor.config_epoch,
+            position: self.applied,
+            feature_level: self.descriptor.feature_level,
+            format,
+            frontier,
+            chunks: Vec::new(),
+            bytes: 0,
+        };
+        self.since_checkpoint = 0;
+        self.out.pieces.push(SnapshotPiece::Begin(header.position));
+        self.snapshot = Some(SnapshotInProgress {
+            header,
+            reading: false,
+            finished: false,
+        });
+        for chunk in chunks {
+            self.push_chunk(chunk);
+        }
+        self.dispatch(now, Job::SnapshotBegin);
+    }
+
+    /// Reads the next part of the snapshot being made, if the last one has arrived.
+    pub fn continue_snapshot(&mut self, now: Now) {
+        let Some(snapshot) = &mut self.snapshot else {
+            return;
+        };
+        if !snapshot.reading {
+            snapshot.reading = true;
+            self.dispatch(now, Job::SnapshotRead(CHUNK_BYTES));
+        }
+    }
+
+    /// A snapshot of that position is durable here.
+    pub fn checkpointed(&mut self, now: Now, position: EntryId) {
+        self.machine
+            .step(now, Input::Checkpointed(position), &mut self.fx);
+    }
+
+    pub(super) fn take_snapshot_rows(&mut self, rows: Bytes, more: bool) {
+        if self.snapshot.is_none() {
+            return;
+        }
+        if !rows.is_empty() {
+            self.push_chunk(rows);
+        }
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.reading = false;
+            snapshot.finished = !more;
+        }
+        if let Some(done) = self.snapshot.take_if(|snapshot| snapshot.finished) {
+            self.out.pieces.push(SnapshotPiece::Finished(done.header));
+        }
+    }
+
+    fn push_chunk(&mut self, chunk: Bytes) {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.header.chunks.push(crc32c::crc32c(&chunk));
+            snapshot.header.bytes += chunk.len() as u64;
+            self.out.pieces.push(SnapshotPiece::Chunk(chunk));
+        }
+    }
+}
