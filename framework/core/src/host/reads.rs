@@ -61,8 +61,7 @@ impl ReadDesk {
             !late
         });
         let open = &self.open;
-        self.parked
-            .retain(|(_, ticket), ()| open.contains_key(ticket));
+        self.parked.retain(|(_, ticket)| open.contains_key(ticket));
         next
     }
 
