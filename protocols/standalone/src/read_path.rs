@@ -1,0 +1,42 @@
+//! Reads: one replica has seen everything there is, so every level is served here.
+
+use repertoire_core::{
+    Containment, Effects, Error, ErrorKind, Position, ReadLevel, ReadVerdict, Ticket,
+};
+
+use crate::{Message, Standalone};
+
+impl Standalone {
+    /// Decides whether and from which position on a read may be answered.
+    pub(crate) fn on_read(&mut self, ticket: Ticket, level: &ReadLevel, fx: &mut Effects<Message>) {
+        let at = self.state.applied;
+        let verdict = match level {
+            ReadLevel::Local | ReadLevel::Leader => ReadVerdict::ServeAt { ticket, at },
+            ReadLevel::Session(Position::Entry(need)) => {
+                match self.state.history.contains(*need, at) {
+                    Containment::Contained => ReadVerdict::ServeAt {
+                        ticket,
+                        at: need.lsn,
+                    },
+                    // Only acknowledged positions are given out, and what was acknowledged is
+                    // applied: a position ahead was lost with a log that was not synced.
+                    Containment::NotYet | Containment::Discarded => {
+                        let need = Position::Entry(*need);
+                        refused(ticket, ErrorKind::Discarded { need })
+                    }
+                }
+            }
+            ReadLevel::Session(Position::Frontier(_) | Position::Dots(_)) => {
+                refused(ticket, ErrorKind::Malformed)
+            }
+        };
+        fx.reads.push(verdict);
+    }
+}
+
+fn refused(ticket: Ticket, kind: ErrorKind) -> ReadVerdict {
+    ReadVerdict::Refused {
+        ticket,
+        error: Box::new(Error::new(kind, "read")),
+    }
+}
