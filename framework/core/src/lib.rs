@@ -72,4 +72,4 @@ pub use storage::{
     SnapshotChunk, SnapshotHeader, Space, StateChange, StateDigest, StorageEngine, WriteBatch,
 };
 pub use time::{Mono, Now, Wall};
-pub use transport::{Delivery, LinkEvent, Outgoing, Transport, TransportSink};
+pub use transport::{Channel, Delivery, LinkEvent, Outgoing, Transport, TransportSink};

@@ -122,6 +122,15 @@ pub trait LogStore: Send {
         bytes_max: usize,
     ) -> Result<LogSlice, Error>;
 
+    /// Does a small part of the work that must not wait for a burst (preparing the next segment,
+    /// recycling old ones). Returns whether there is more to do. Called between bursts.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    fn maintain(&mut self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// What the log held when it was opened, per group.
     fn recovered(&self) -> &std::collections::BTreeMap<GroupId, RecoveredGroup>;
 

@@ -18,9 +18,21 @@ pub struct Delivery {
     pub frames: Vec<Bytes>,
 }
 
+/// Which part of a replica a frame is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Channel {
+    /// Its protocol.
+    #[default]
+    Protocol,
+    /// Its snapshot transfer, which every protocol shares.
+    Snapshot,
+}
+
 /// A frame for a peer.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
+    /// Which part of the replica it is for.
+    pub channel: Channel,
     /// The replicas that talk.
     pub group: GroupId,
     /// The descriptor's version under which the sender speaks.

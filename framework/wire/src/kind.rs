@@ -10,8 +10,10 @@ pub enum FrameKind {
     HelloReply,
     /// The first frame of a one-way stream: its class.
     StreamHello,
-    /// A message between replicas.
+    /// A message between replicas' protocols.
     Peer,
+    /// A message of a snapshot transfer between replicas.
+    Snapshot,
     /// Writes of a client.
     Writes,
     /// Reads of a client.
@@ -34,6 +36,7 @@ impl FrameKind {
             Self::HelloReply => 2,
             Self::StreamHello => 3,
             Self::Peer => 4,
+            Self::Snapshot => 5,
             Self::Writes => 16,
             Self::Reads => 17,
             Self::Admin => 18,
@@ -50,6 +53,7 @@ impl FrameKind {
             2 => Self::HelloReply,
             3 => Self::StreamHello,
             4 => Self::Peer,
+            5 => Self::Snapshot,
             16 => Self::Writes,
             17 => Self::Reads,
             18 => Self::Admin,

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use repertoire_core::limits::{CONTROL_FRAME_MAX, DATA_FRAME_MAX};
-use repertoire_core::{Class, ConfigEpoch, Encoded, GroupId, Outgoing};
+use repertoire_core::{Channel, Class, ConfigEpoch, Encoded, GroupId, Outgoing};
 
 use crate::frame::put_front;
 use crate::{Envelope, Extensions, FIXED_LEN, Frame, FrameKind, LENGTH_LEN, WireError};
@@ -10,6 +10,8 @@ use crate::{Envelope, Extensions, FIXED_LEN, Frame, FrameKind, LENGTH_LEN, WireE
 /// A frame that came from a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerFrame {
+    /// Which part of the replica it is for.
+    pub channel: Channel,
     /// The replicas that talk.
     pub group: GroupId,
     /// The descriptor's version under which the sender speaks.
@@ -44,7 +46,10 @@ pub fn encode_frame(outgoing: &Outgoing) -> Result<(Bytes, Bytes), WireError> {
 pub fn encode_frame_into(outgoing: &Outgoing, out: &mut BytesMut) -> Result<(), WireError> {
     let message = &outgoing.message;
     let envelope = Envelope {
-        kind: FrameKind::Peer,
+        kind: match outgoing.channel {
+            Channel::Protocol => FrameKind::Peer,
+            Channel::Snapshot => FrameKind::Snapshot,
+        },
         group: outgoing.group,
         config_epoch: outgoing.config_epoch,
     };
@@ -60,12 +65,17 @@ pub fn encode_frame_into(outgoing: &Outgoing, out: &mut BytesMut) -> Result<(), 
 /// When the bytes are no frame, or a frame of another kind ([`WireError::UnexpectedKind`]).
 pub fn decode_frame(frame: Bytes, class: Class) -> Result<PeerFrame, WireError> {
     let frame = Frame::decode(frame, &[])?;
-    if frame.envelope.kind != FrameKind::Peer {
-        return Err(WireError::UnexpectedKind {
-            kind: frame.envelope.kind.to_byte(),
-        });
-    }
+    let kind = frame.envelope.kind;
+    let channel = if kind == FrameKind::Peer {
+        Channel::Protocol
+    } else if kind == FrameKind::Snapshot {
+        Channel::Snapshot
+    } else {
+        let kind = kind.to_byte();
+        return Err(WireError::UnexpectedKind { kind });
+    };
     Ok(PeerFrame {
+        channel,
         group: frame.envelope.group,
         config_epoch: frame.envelope.config_epoch,
         message: Encoded {
@@ -79,13 +89,14 @@ pub fn decode_frame(frame: Bytes, class: Class) -> Result<PeerFrame, WireError> 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use repertoire_core::{Class, ConfigEpoch, Encoded, GroupId, Outgoing};
+    use repertoire_core::{Channel, Class, ConfigEpoch, Encoded, GroupId, Outgoing};
 
     use super::{decode_frame, encode_frame, frame_max};
     use crate::LENGTH_LEN;
 
     fn outgoing(class: Class, body: usize) -> Outgoing {
         Outgoing {
+            channel: Channel::Snapshot,
             group: GroupId::new(1, 2),
             config_epoch: ConfigEpoch(3),
             message: Encoded {
@@ -107,7 +118,7 @@ mod tests {
                 (read.group, read.config_epoch),
                 (sent.group, sent.config_epoch)
             );
-            assert_eq!(read.message, sent.message);
+            assert_eq!((read.channel, read.message), (sent.channel, sent.message));
         }
     }
 
