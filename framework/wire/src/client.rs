@@ -60,6 +60,7 @@ impl ClientRequest {
             | FrameKind::HelloReply
             | FrameKind::StreamHello
             | FrameKind::Peer
+            | FrameKind::Snapshot
             | FrameKind::Replies
             | FrameKind::AdminReply => Err(unexpected(frame.envelope.kind)),
         }
@@ -95,6 +96,7 @@ impl ClientReply {
             | FrameKind::HelloReply
             | FrameKind::StreamHello
             | FrameKind::Peer
+            | FrameKind::Snapshot
             | FrameKind::Writes
             | FrameKind::Reads
             | FrameKind::Admin => Err(unexpected(frame.envelope.kind)),
