@@ -6,28 +6,26 @@
 //! key leaves its old index row behind; that is harmless, for removing a key checks that the cell
 //! found still has that expiry.
 //!
-//! Index rows begin with a zero byte, and no other row of the replicated space may. An expiry so
-//! far away that its first byte is not zero (2^56 ms: the year 2285428) gets no index row: without
-//! this rule a client could choose an expiry whose index row overwrites another replicated row.
+//! Index rows begin with two zero bytes, and no other row of the replicated space may. An expiry so
+//! far away that it has no such bytes (2^48 ms: the year 10889) gets no index row: without this
+//! rule a client could choose an expiry whose index row overwrites another replicated row.
 //!
-//! The pipeline logs due keys as `Call { function: EXPIRE, args }`, with `args` made by
-//! [`expire_args`]. Formats that ship rows recognise that call in `capture`.
+//! The pipeline logs due keys as `Call { function: EXPIRE_FUNCTION, args }`, with `args` made by
+//! [`expire_args`]. Formats that ship rows recognise that call in `capture` and `capture_blind`.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use repertoire_core::cursor::Cursor;
 use repertoire_core::limits::KEY_MAX;
 use repertoire_core::{DecodeError, Wall, put_blob};
 
-/// The function name under which expiries are logged. Reserved: no function of this name can be
-/// registered to any effect.
-pub const EXPIRE: &str = "repertoire.expire";
+pub use repertoire_core::EXPIRE_FUNCTION;
 
 /// Most expiries that belong into one call. Replay looks each key up among the earlier changes of
 /// the batch, one by one: with an entry's 16 k changes, 256 keys cost a few milliseconds at worst.
 pub const EXPIRE_MAX: usize = 256;
 
 /// Expiries from here on are never due and have no index row.
-const INDEXED_BEFORE: u64 = 1 << 56;
+const INDEXED_BEFORE: u64 = 1 << 48;
 
 /// A key that is due if its cell still expires at that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,17 +57,16 @@ impl<'a> Expiry<'a> {
 
 /// End of the index rows that are due at `now`: scan the replicated space over `[[], index_end)`.
 pub fn index_end(now: Wall) -> [u8; 8] {
-    let end = now.0.saturating_add(1).min(INDEXED_BEFORE);
-    end.to_be_bytes()
+    now.0.saturating_add(1).min(INDEXED_BEFORE).to_be_bytes()
 }
 
-/// Arguments of an [`EXPIRE`] call: `expires_at u64 | key blob`, repeated.
+/// Arguments of an expiry call: `expires_at u64 | key blob`, repeated.
 ///
 /// ```
 /// use repertoire_core::Operation;
-/// use repertoire_log_formats::expiry::{EXPIRE, Expiry, expire_args};
+/// use repertoire_log_formats::expiry::{EXPIRE_FUNCTION, Expiry, expire_args};
 /// let args = expire_args([Expiry { expires_at: 1000, key: b"session" }]);
-/// let logged = Operation::Call { function: EXPIRE, args: &args };
+/// let logged = Operation::Call { function: EXPIRE_FUNCTION, args: &args };
 /// # let _ = logged;
 /// ```
 pub fn expire_args<'a>(expiries: impl IntoIterator<Item = Expiry<'a>>) -> Bytes {
@@ -81,7 +78,7 @@ pub fn expire_args<'a>(expiries: impl IntoIterator<Item = Expiry<'a>>) -> Bytes 
     args.freeze()
 }
 
-/// Reads the arguments of an [`EXPIRE`] call. Ends after the first error.
+/// Reads the arguments of an expiry call. Ends after the first error.
 pub fn expiries(args: &[u8]) -> impl Iterator<Item = Result<Expiry<'_>, DecodeError>> {
     let mut cursor = Cursor::new(args);
     let mut is_damaged = false;

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 use repertoire_core::limits::VALUE_MAX;
-use repertoire_core::{Cell, FormatError, Operation, RowChange, put_blob};
+use repertoire_core::{Cell, EXPIRE_FUNCTION, FormatError, Operation, RowChange, put_blob};
 
 use super::layout::{BEFORE, DELETE, EXPIRE, PUT, put_head};
 use crate::expiry;
@@ -14,7 +14,7 @@ pub(super) fn capture(
     out: &mut BytesMut,
 ) -> Result<(), FormatError> {
     if let Operation::Call { function, args } = operation
-        && *function == expiry::EXPIRE
+        && *function == EXPIRE_FUNCTION
     {
         return capture_expiries(args, out);
     }
@@ -48,7 +48,7 @@ fn capture_expiries(args: &[u8], out: &mut BytesMut) -> Result<(), FormatError> 
     Ok(())
 }
 
-/// Writes a put, a delete or a batch of them straight from the operation.
+/// Writes a put, a delete, a batch of them or an expiry call straight from the operation.
 pub(super) fn capture_blind(
     operation: &Operation<'_>,
     out: &mut BytesMut,
@@ -75,6 +75,9 @@ pub(super) fn capture_blind(
         }
         Operation::Delete { key } => put_head(out, DELETE, key),
         Operation::Batch(ops) => ops.iter().try_for_each(|op| capture_blind(op, out)),
+        Operation::Call { function, args } if *function == EXPIRE_FUNCTION => {
+            capture_expiries(args, out)
+        }
         Operation::CompareAndSet { .. }
         | Operation::Call { .. }
         | Operation::Transaction { .. }
