@@ -25,6 +25,7 @@ mod registry;
 mod request;
 mod resolver;
 pub mod sabotage;
+mod snapshot_transfer;
 mod storage;
 mod time;
 mod transport;
@@ -67,6 +68,9 @@ pub use request::{
     WriteRequest,
 };
 pub use resolver::{Conflict, Resolution, ResolveError, Resolver};
+pub use snapshot_transfer::{
+    ChunkVerdict, SnapshotHead, SnapshotMessage, SnapshotReceiver, WINDOW_CHUNKS, wanted_chunks,
+};
 pub use storage::{
     Applied, EngineCapabilities, EngineError, EngineReader, ExecutionOrder, RowDigest, RowVisitor,
     SnapshotChunk, SnapshotHeader, Space, StateChange, StateDigest, StorageEngine, WriteBatch,
