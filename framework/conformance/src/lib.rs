@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+pub mod engine;
+pub mod log_format;
+mod must;
+pub mod random;
+
+pub use random::Random;
