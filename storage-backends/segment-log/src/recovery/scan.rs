@@ -1,0 +1,106 @@
+//! Finding the records of one segment, also behind damage.
+
+use repertoire_core::Error;
+
+use crate::format::{RECORD_ALIGNMENT, RecordHead, SEGMENT_HEADER_BYTES, Statement};
+use crate::segments::SegmentFile;
+use crate::{Disk, SegmentLog};
+
+/// What lies at one place of a segment.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    /// A record that validates.
+    Record(RecordHead, Statement),
+    /// A record whose head validates and whose payload does not.
+    BadPayload(RecordHead),
+    /// Bytes that are no record, with records behind them.
+    Gap(u32, u32),
+}
+
+impl Piece {
+    pub(super) fn start(&self) -> u32 {
+        match self {
+            Self::Record(head, _) | Self::BadPayload(head) => head.offset,
+            Self::Gap(from, _) => *from,
+        }
+    }
+
+    pub(super) fn end(&self) -> u32 {
+        match self {
+            Self::Record(head, _) | Self::BadPayload(head) => head.end(),
+            Self::Gap(_, upto) => *upto,
+        }
+    }
+}
+
+/// The pieces of a segment, up to its last record.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    pub sequence: u64,
+    pub pieces: Vec<Piece>,
+}
+
+impl Scanned {
+    /// The end of the last record.
+    pub(super) fn end(&self) -> u32 {
+        self.pieces.last().map_or(SEGMENT_HEADER_BYTES, Piece::end)
+    }
+}
+
+impl<D: Disk> SegmentLog<D> {
+    /// Reads a whole segment, into the buffer, and finds its records.
+    pub(super) fn scan_segment(
+        &mut self,
+        sequence: u64,
+        file: &SegmentFile,
+    ) -> Result<Scanned, Error> {
+        let mut data = std::mem::take(&mut self.buffer);
+        data.clear();
+        data.resize(file.size as usize, 0);
+        let read = self.disk.read_at(file.file, 0, &mut data);
+        read.map_err(|error| self.failed_for_good("reading a segment", &error))?;
+        let pieces = pieces(&data, self.seed, sequence);
+        self.buffer = data;
+        Ok(Scanned { sequence, pieces })
+    }
+}
+
+fn pieces(data: &[u8], seed: u32, sequence: u64) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut offset = SEGMENT_HEADER_BYTES;
+    while let Some(rest) = data.get(offset as usize..) {
+        let piece = match RecordHead::parse(rest, seed, sequence, offset) {
+            Some(head) => record(head, rest, seed),
+            None => match next_record(data, seed, sequence, offset) {
+                Some(next) => Piece::Gap(offset, next),
+                None => break,
+            },
+        };
+        offset = piece.end();
+        pieces.push(piece);
+    }
+    pieces
+}
+
+fn record(head: RecordHead, rest: &[u8], seed: u32) -> Piece {
+    let payload = head.payload(rest, seed);
+    let statement = payload.and_then(|payload| Statement::decode(&head, payload).ok());
+    statement.map_or(Piece::BadPayload(head), |statement| {
+        Piece::Record(head, statement)
+    })
+}
+
+/// The next place after `offset` where a head validates.
+fn next_record(data: &[u8], seed: u32, sequence: u64, offset: u32) -> Option<u32> {
+    let step = RECORD_ALIGNMENT as usize;
+    let places = (offset + RECORD_ALIGNMENT..).step_by(step);
+    let rest = data.get((offset + RECORD_ALIGNMENT) as usize..)?;
+    // The magic is compared first: nearly all places end there.
+    places
+        .zip((0..rest.len()).step_by(step))
+        .find(|(place, index)| {
+            let bytes = rest.get(*index..).unwrap_or(&[]);
+            RecordHead::parse(bytes, seed, sequence, *place).is_some()
+        })
+        .map(|(place, _)| place)
+}
