@@ -1,0 +1,174 @@
+//! The Node actor: holds the replicas and drives them, one turn per burst of news.
+//!
+//! A turn drains the inbox, samples the clocks, hands every piece of news to its replica, flushes
+//! the replicas that heard something, and passes on what they want: one burst for the log, one
+//! vector of frames per peer, one vector of replies per session. Handlers are synchronous: no state
+//! machine is advanced across an await.
+
+mod catalogue;
+mod control;
+mod outputs;
+mod replicas;
+mod slot;
+mod snapshots;
+mod status;
+mod turn;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
+use repertoire_core::{
+    Catalogue, EntryId, GroupId, InstanceGen, LogSeq, Mono, NodeId, Outgoing, Registry, Reply,
+};
+
+use crate::actors::log::LogCommand;
+use crate::actors::resolver::ResolveJob;
+use crate::actors::storage::StorageCommand;
+use crate::actors::transport::TransportCommand;
+use crate::credit::Credit;
+use crate::edge::{Edge, Kick};
+use crate::identity::Identity;
+use crate::inbox::{Drained, Inbox};
+use crate::options::RuntimeOptions;
+use crate::session::Sessions;
+
+pub(crate) use control::Control;
+pub(crate) use replicas::engine_folder;
+pub(crate) use slot::{Slot, SlotBoot};
+
+/// How often deadlines, checkpoints and expiries are looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What the Node actor is connected to.
+pub(crate) struct Wiring {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) log: Arc<Edge<LogCommand>>,
+    pub(crate) transport: Arc<Edge<TransportCommand>>,
+    pub(crate) storage: Arc<Edge<StorageCommand>>,
+    pub(crate) resolver: Arc<Edge<ResolveJob>>,
+    pub(crate) sessions: Arc<Sessions>,
+    /// Bytes of frames from peers that were not handled yet.
+    pub(crate) peer_credit: Arc<Credit>,
+}
+
+/// Which log operations of which replica a burst holds.
+#[derive(Clone, Copy, Debug)]
+struct BurstMark {
+    burst: u64,
+    group: GroupId,
+    instance: InstanceGen,
+    seq: LogSeq,
+}
+
+/// See the module's documentation.
+pub(crate) struct NodeActor {
+    identity: Identity,
+    options: RuntimeOptions,
+    registry: Arc<Registry>,
+    catalogue: Arc<Catalogue>,
+    wiring: Wiring,
+    slots: BTreeMap<GroupId, Slot>,
+    dirty: Vec<GroupId>,
+    drained: Drained,
+    bursts: u64,
+    marks: VecDeque<BurstMark>,
+    frames: BTreeMap<NodeId, Vec<Outgoing>>,
+    replies: BTreeMap<u64, Vec<Reply>>,
+    /// Peers whose reading was stopped for lack of credit.
+    stopped_peers: Vec<NodeId>,
+    links: BTreeMap<NodeId, bool>,
+    log_full: bool,
+    draining: bool,
+    next_instance: InstanceGen,
+    wake_at: Mono,
+    wake: Option<SpawnHandle>,
+    internal_requests: u64,
+    counters: BTreeMap<&'static str, u64>,
+    started: Mono,
+    /// The state of keyspace 0 that was acted on last.
+    catalogue_at: Option<(EntryId, bool)>,
+}
+
+impl std::fmt::Debug for NodeActor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeActor")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl NodeActor {
+    pub(crate) fn new(
+        identity: Identity,
+        options: RuntimeOptions,
+        registry: Arc<Registry>,
+        catalogue: Catalogue,
+        wiring: Wiring,
+        slots: BTreeMap<GroupId, Slot>,
+    ) -> Self {
+        let next_instance = InstanceGen(slots.len() as u64 + 1);
+        let dirty = slots.keys().copied().collect();
+        Self {
+            identity,
+            options,
+            registry,
+            catalogue: Arc::new(catalogue),
+            wiring,
+            slots,
+            dirty,
+            drained: Drained::default(),
+            bursts: 0,
+            marks: VecDeque::new(),
+            frames: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            stopped_peers: Vec::new(),
+            links: BTreeMap::new(),
+            log_full: false,
+            draining: false,
+            next_instance,
+            wake_at: Mono::NEVER,
+            wake: None,
+            internal_requests: 0,
+            counters: BTreeMap::new(),
+            started: crate::clock::now().mono,
+            catalogue_at: None,
+        }
+    }
+
+    /// Sees to it that a turn happens at `at`, or earlier.
+    fn wake_by(&mut self, at: Mono, now: Mono, ctx: &mut Context<Self>) {
+        if at >= self.wake_at {
+            return;
+        }
+        if let Some(handle) = self.wake.take() {
+            ctx.cancel_future(handle);
+        }
+        self.wake_at = at;
+        self.wake = Some(ctx.run_later(at.since(now), |actor, ctx| {
+            actor.wake_at = Mono::NEVER;
+            actor.wake = None;
+            actor.turn(ctx);
+        }));
+    }
+}
+
+impl Actor for NodeActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(crate::MAILBOX_CAPACITY);
+        self.wiring.inbox.connect(ctx.address().recipient());
+        ctx.run_interval(TICK, Self::tick);
+        self.turn(ctx);
+    }
+}
+
+impl Handler<Kick> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Kick, ctx: &mut Self::Context) {
+        self.turn(ctx);
+    }
+}

@@ -1,0 +1,117 @@
+//! Requests of the runtime itself.
+
+use actix::Context;
+use repertoire_core::{
+    ClientId, EXPIRE_FUNCTION, Error, ErrorKind, GroupId, Mono, Now, Operation, ReplyHandle,
+    RequestId, Space, WriteRequest,
+};
+use repertoire_log_formats::expiry::{EXPIRE_MAX, Expiry, expire_args, index_end};
+use tokio::sync::oneshot;
+
+use super::NodeActor;
+
+/// Replies to this session go nowhere: the framework's own writes.
+const NO_SESSION: u64 = 0;
+
+/// A request of the runtime itself.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// Describe the node.
+    Status(oneshot::Sender<serde_json::Value>),
+    /// Let a poisoned replica start again from its log.
+    Release(GroupId, oneshot::Sender<Result<(), Error>>),
+    /// Refuse new requests and end those under way.
+    Drain(oneshot::Sender<()>),
+}
+
+impl NodeActor {
+    pub(super) fn control(&mut self, now: Now, control: Control) {
+        match control {
+            Control::Status(reply) => {
+                let status = self.status(now);
+                let _ = reply.send(status);
+            }
+            Control::Release(group, reply) => {
+                let _ = reply.send(self.release(group));
+            }
+            Control::Drain(reply) => {
+                self.drain();
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        self.draining = true;
+        let error = Error::new(ErrorKind::ShuttingDown, "request");
+        let groups: Vec<_> = self.slots.keys().copied().collect();
+        for group in groups {
+            if let Some(slot) = self.slots.get_mut(&group) {
+                slot.guard(|host| host.abandon(&error));
+            }
+            self.touch(group);
+        }
+    }
+
+    /// Looks at deadlines, checkpoints and expiries.
+    pub(super) fn tick(&mut self, ctx: &mut Context<Self>) {
+        let now = crate::clock::now();
+        let groups: Vec<_> = self.slots.keys().copied().collect();
+        for group in groups {
+            if let Some(slot) = self.slots.get_mut(&group) {
+                slot.guard(|host| host.expire(now));
+            }
+            self.expire_keys(now, group);
+            self.touch(group);
+        }
+        self.tick_snapshots(now);
+        self.turn(ctx);
+        if self.is_snapshotting() {
+            self.wake_by(Mono(now.mono.0 + 1), now.mono, ctx);
+        }
+    }
+
+    /// At the leader: logs the removal of keys whose time has come.
+    fn expire_keys(&mut self, now: Now, group: GroupId) {
+        let Some(slot) = self.slots.get_mut(&group) else {
+            return;
+        };
+        let Some(host) = &slot.host else { return };
+        if host.admission() != repertoire_core::Admission::Open || self.log_full {
+            return;
+        }
+        let Some(engine) = host.engine() else { return };
+        let mut due = Vec::new();
+        let end = index_end(now.wall);
+        let scan = engine.scan(Space::Replicated, &[], &end, &mut |row, _| {
+            due.push(row.to_vec());
+            due.len() < EXPIRE_MAX
+        });
+        if scan.is_err() || due.is_empty() {
+            return;
+        }
+        let args = expire_args(due.iter().filter_map(|row| Expiry::from_index_key(row)));
+        self.internal_requests += 1;
+        let body = Operation::Call {
+            function: EXPIRE_FUNCTION,
+            args: &args,
+        }
+        .encode();
+        let seq = self.internal_requests;
+        let request = WriteRequest {
+            id: RequestId {
+                client: ClientId::INTERNAL,
+                seq,
+                acked_upto: 0,
+            },
+            reply_to: ReplyHandle {
+                session: NO_SESSION,
+                request: seq,
+            },
+            acks: Some(repertoire_core::Acks::Async),
+            deadline: Mono::NEVER,
+            body,
+        };
+        slot.guard(|host| host.submit(now, request));
+    }
+}

@@ -1,0 +1,181 @@
+//! What replicas want done, gathered and passed on: log first, then storage, sends, replies.
+
+use repertoire_core::{Channel, GroupId, HostOutput, LogSeq, Now, Outgoing, TimerOrder};
+
+use super::{BurstMark, NodeActor, Slot};
+use crate::actors::log::LogCommand;
+use crate::actors::resolver::ResolveJob;
+use crate::actors::storage::StorageCommand;
+use crate::actors::transport::TransportCommand;
+
+impl NodeActor {
+    /// Flushes every replica that heard something.
+    pub(super) fn flush_dirty(&mut self, now: Now) {
+        let mut ops = Vec::new();
+        let mut applied_catalogue = false;
+        while let Some(group) = self.dirty.pop() {
+            let Some(mut slot) = self.slots.remove(&group) else {
+                continue;
+            };
+            slot.dirty = false;
+            if slot.poison.is_none() {
+                slot.guard(|host| host.flush(now));
+            }
+            if slot.poison.is_some() {
+                self.stop_poisoned(&mut slot);
+            } else {
+                self.gather(&mut slot, &mut ops);
+                applied_catalogue |= group == GroupId::CATALOGUE;
+            }
+            self.slots.insert(group, slot);
+        }
+        if !ops.is_empty() {
+            self.wiring.log.push(LogCommand::Append {
+                burst: self.bursts,
+                ops,
+            });
+        }
+        if applied_catalogue {
+            self.follow_catalogue(now);
+        }
+    }
+
+    fn gather(&mut self, slot: &mut Slot, ops: &mut Vec<repertoire_core::GroupLogOp>) {
+        let (group, instance) = (slot.group, slot.instance);
+        if let Some(executor) = slot.worker.take() {
+            self.wiring.storage.push(StorageCommand::AddEngine {
+                group,
+                instance,
+                executor,
+            });
+        }
+        let config_epoch = slot.descriptor.config_epoch;
+        let Some(host) = &mut slot.host else { return };
+        let out = host.output();
+        let seq = out.log_seq;
+        if !out.log.is_empty() {
+            let first_of_burst = ops.is_empty();
+            ops.append(&mut out.log);
+            self.mark(first_of_burst, group, instance, seq);
+        }
+        for job in out.jobs.drain(..) {
+            self.wiring.storage.push(StorageCommand::Run {
+                group,
+                instance,
+                job,
+            });
+        }
+        for (to, message) in out.sends.drain(..) {
+            let frame = Outgoing {
+                channel: Channel::Protocol,
+                group,
+                config_epoch,
+                message,
+            };
+            self.frames.entry(to).or_default().push(frame);
+        }
+        for reply in out.replies.drain(..) {
+            self.replies
+                .entry(reply.to.session)
+                .or_default()
+                .push(reply);
+        }
+        for read in out.log_reads.drain(..) {
+            self.wiring.log.push(LogCommand::Read {
+                group,
+                instance,
+                read,
+            });
+        }
+        for TimerOrder { key, at } in out.timers.drain(..) {
+            match at {
+                Some(at) => slot.timers.insert(key, at),
+                None => slot.timers.remove(&key),
+            };
+        }
+        for count in out.telemetry.drain(..) {
+            *self.counters.entry(count.name).or_default() += count.value;
+        }
+        self.gather_rare(slot);
+    }
+
+    fn gather_rare(&mut self, slot: &mut Slot) {
+        let (group, instance) = (slot.group, slot.instance);
+        let Some(host) = &mut slot.host else { return };
+        let HostOutput {
+            resolves,
+            snapshots,
+            pieces,
+            ..
+        } = host.output();
+        for piece in pieces.drain(..) {
+            self.wiring.storage.push(StorageCommand::Piece {
+                group,
+                instance,
+                piece,
+            });
+        }
+        let orders = std::mem::take(snapshots);
+        let resolves = std::mem::take(resolves);
+        for (ticket, conflict) in resolves {
+            let name = slot
+                .descriptor
+                .resolver
+                .as_ref()
+                .map_or("", |r| r.name.as_str());
+            let Ok(resolver) = self.registry.get_resolver(name) else {
+                continue;
+            };
+            let resolver = std::sync::Arc::clone(resolver);
+            let job = ResolveJob {
+                group,
+                instance,
+                ticket,
+                resolver,
+                conflict,
+            };
+            self.wiring.resolver.push(job);
+        }
+        self.order_snapshots(slot, orders);
+    }
+
+    fn mark(
+        &mut self,
+        first_of_burst: bool,
+        group: GroupId,
+        instance: repertoire_core::InstanceGen,
+        seq: LogSeq,
+    ) {
+        if first_of_burst {
+            self.bursts += 1;
+        }
+        self.marks.push_back(BurstMark {
+            burst: self.bursts,
+            group,
+            instance,
+            seq,
+        });
+    }
+
+    /// Hands frames to the transport and replies to their sessions.
+    pub(super) fn pass_on(&mut self) {
+        for (to, frames) in &mut self.frames {
+            if !frames.is_empty() {
+                let frames = std::mem::take(frames);
+                self.wiring
+                    .transport
+                    .push(TransportCommand::Send { to: *to, frames });
+            }
+        }
+        for (session, replies) in &mut self.replies {
+            if !replies.is_empty() {
+                self.wiring
+                    .sessions
+                    .deliver(*session, std::mem::take(replies));
+            }
+        }
+        if self.replies.len() > 1024 {
+            self.replies.retain(|_, replies| !replies.is_empty());
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A place for one replica, which survives the replica's panics.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use repertoire_core::{
+    Applied, DedupTable, Descriptor, EngineSpec, Entry, EntryId, ErasedMachine, Error, ErrorKind,
+    Executor, GroupId, Host, HostBoot, InstanceGen, LoadedState, Mono, Now, RecoveredGroup,
+    Registry,
+};
+
+use crate::identity::Identity;
+
+/// What a replica is started from.
+pub(crate) struct SlotBoot {
+    pub(crate) group: GroupId,
+    pub(crate) descriptor: Arc<Descriptor>,
+    pub(crate) instance: InstanceGen,
+    pub(crate) recovered: RecoveredGroup,
+    pub(crate) tail: Vec<Entry>,
+    /// The state of the newest durable snapshot, if there is one.
+    pub(crate) state: Option<LoadedState>,
+    pub(crate) engine: EngineSpec,
+}
+
+/// A place for one replica.
+pub(crate) struct Slot {
+    pub(crate) group: GroupId,
+    pub(crate) instance: InstanceGen,
+    pub(crate) descriptor: Arc<Descriptor>,
+    pub(crate) engine: EngineSpec,
+    pub(crate) host: Option<Host<ErasedMachine>>,
+    /// An engine that must be executed on the storage thread, until it was handed over.
+    pub(crate) worker: Option<Box<Executor>>,
+    /// Whether jobs go to the storage thread.
+    pub(crate) has_worker: bool,
+    pub(crate) timers: BTreeMap<u64, Mono>,
+    pub(crate) dirty: bool,
+    /// Why the replica does not run.
+    pub(crate) poison: Option<Error>,
+    pub(crate) panics: u32,
+}
+
+impl Slot {
+    /// Starts a replica.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` for unknown plug-ins, `Corrupted` when the protocol refuses its own past.
+    pub(crate) fn start(
+        boot: SlotBoot,
+        identity: &Identity,
+        registry: &Arc<Registry>,
+        now: Now,
+    ) -> Result<Self, Error> {
+        let SlotBoot {
+            group,
+            descriptor,
+            instance,
+            recovered,
+            tail,
+            state,
+            engine,
+        } = boot;
+        let factory = *registry.get_protocol(&descriptor.protocol.name)?;
+        let make = || {
+            registry
+                .get_engine(&descriptor.engine.name)
+                .and_then(|f| f(&engine))
+        };
+        let (position, dedup, frontier, loaded) = match state {
+            Some(state) => {
+                let (position, frontier) = (state.header.position, state.header.frontier.clone());
+                (position, state.dedup, frontier, state.engine)
+            }
+            None => (
+                EntryId::ZERO,
+                DedupTable::default(),
+                bytes::Bytes::new(),
+                make()?,
+            ),
+        };
+        let inline = loaded.capabilities().inline;
+        let executor = Executor::new(loaded, registry);
+        let (inline, worker) = if inline {
+            (Some(executor), None)
+        } else {
+            (None, Some(Box::new(executor)))
+        };
+        let host_boot = HostBoot {
+            group,
+            descriptor: Arc::clone(&descriptor),
+            me: identity.node,
+            incarnation: identity.incarnation,
+            instance,
+            now,
+            seed: identity.incarnation.0 as u64 ^ instance.0 ^ u64::from(group.keyspace.0) << 32,
+            log: &recovered,
+            tail,
+            applied: Applied {
+                lsn: position.lsn,
+                frontier,
+            },
+            position,
+            dedup,
+            registry: Arc::clone(registry),
+        };
+        let host = Host::boot(host_boot, inline, factory.boot)?;
+        Ok(Self {
+            group,
+            instance,
+            descriptor,
+            engine,
+            host: Some(host),
+            has_worker: worker.is_some(),
+            worker,
+            timers: BTreeMap::new(),
+            dirty: true,
+            poison: None,
+            panics: 0,
+        })
+    }
+
+    /// Runs `step` on the replica. A panic poisons this slot and no other: what the replica wanted
+    /// done is dropped whole.
+    pub(crate) fn guard<R>(
+        &mut self,
+        step: impl FnOnce(&mut Host<ErasedMachine>) -> R,
+    ) -> Option<R> {
+        let host = self.host.as_mut()?;
+        match catch_unwind(AssertUnwindSafe(|| step(host))) {
+            Ok(result) => {
+                if let Some(error) = host.failure() {
+                    self.poison = Some(error.clone());
+                }
+                Some(result)
+            }
+            Err(panic) => {
+                self.panics += 1;
+                let what = panic_text(panic.as_ref());
+                tracing::error!(group = %self.group, what, "A plug-in panicked");
+                let error = Error::new(ErrorKind::Poisoned, "step")
+                    .with("group", self.group)
+                    .with("panic", what);
+                self.poison = Some(error);
+                None
+            }
+        }
+    }
+
+    /// The earliest timer.
+    pub(crate) fn next_timer(&self) -> Mono {
+        self.timers.values().copied().min().unwrap_or(Mono::NEVER)
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

@@ -1,0 +1,160 @@
+//! The receiving side of snapshot transfers: store, load, hand over.
+
+use repertoire_core::{
+    ChunkVerdict, ConfigEpoch, EngineSpec, EntryId, Error, GroupId, Mono, NodeId, SnapshotHeader,
+    SnapshotMessage, SnapshotReceiver, load_snapshot,
+};
+
+use super::StorageActor;
+use crate::clock;
+use crate::snapshots::{SnapshotFile, SnapshotNews, SnapshotWriter};
+
+/// A transfer from one peer.
+pub(crate) struct Receiving {
+    receiver: SnapshotReceiver,
+    writer: SnapshotWriter,
+    engine: EngineSpec,
+    config_epoch: ConfigEpoch,
+}
+
+impl StorageActor {
+    pub(super) fn accept(
+        &mut self,
+        group: GroupId,
+        engine: &EngineSpec,
+        config_epoch: ConfigEpoch,
+        from: NodeId,
+        header: SnapshotHeader,
+    ) {
+        if header.group != group {
+            return;
+        }
+        let known = self.receiving.get(&group);
+        if known.is_some_and(|r| *r.receiver.header() == header && r.receiver.from() == from) {
+            return;
+        }
+        // The writer of an abandoned transfer must be closed before its file is looked at.
+        self.receiving.remove(&group);
+        let (writer, have) = match self.store.receive(&header) {
+            Ok(opened) => opened,
+            Err(error) => return self.fail(group, error),
+        };
+        let now = clock::now().mono;
+        let (receiver, want) = SnapshotReceiver::accept(header, from, have, now);
+        let engine = engine.clone();
+        self.receiving.insert(
+            group,
+            Receiving {
+                receiver,
+                writer,
+                engine,
+                config_epoch,
+            },
+        );
+        match want {
+            Some(want) => self.say(group, config_epoch, from, want),
+            None => self.complete(group),
+        }
+    }
+
+    pub(super) fn receive_chunk(
+        &mut self,
+        group: GroupId,
+        from: NodeId,
+        position: EntryId,
+        index: u32,
+        rows: &[u8],
+    ) {
+        let Some(receiving) = self.receiving.get_mut(&group) else {
+            return;
+        };
+        if receiving.receiver.from() != from {
+            return;
+        }
+        let verdict = receiving
+            .receiver
+            .chunk(position, index, rows, clock::now().mono);
+        if verdict == ChunkVerdict::Ignored {
+            return;
+        }
+        if let Err(error) = receiving.writer.chunk(rows) {
+            self.receiving.remove(&group);
+            return self.fail(group, error);
+        }
+        let config_epoch = receiving.config_epoch;
+        match verdict {
+            ChunkVerdict::Stored(Some(want)) => {
+                // What is asked for from here on may be counted on after a crash of the process.
+                if let Err(error) = receiving.writer.flush() {
+                    self.receiving.remove(&group);
+                    return self.fail(group, error);
+                }
+                self.say(group, config_epoch, from, want);
+            }
+            ChunkVerdict::Complete => self.complete(group),
+            ChunkVerdict::Ignored | ChunkVerdict::Stored(None) => {}
+        }
+    }
+
+    fn complete(&mut self, group: GroupId) {
+        let Some(receiving) = self.receiving.remove(&group) else {
+            return;
+        };
+        let Receiving {
+            receiver,
+            writer,
+            engine,
+            config_epoch,
+        } = receiving;
+        let (from, position) = (receiver.from(), receiver.header().position);
+        let loaded = self
+            .store
+            .received(writer, receiver.header())
+            .and_then(|file| self.load(&file, &engine));
+        match loaded {
+            Ok(state) => {
+                let state = Box::new(state);
+                self.tell(SnapshotNews::Loaded { group, from, state });
+            }
+            Err(error) => {
+                self.fail(group, error);
+                let done = SnapshotMessage::Done {
+                    position,
+                    installed: false,
+                };
+                self.say(group, config_epoch, from, done);
+            }
+        }
+    }
+
+    fn load(
+        &self,
+        file: &SnapshotFile,
+        spec: &EngineSpec,
+    ) -> Result<repertoire_core::LoadedState, Error> {
+        let factory = self.registry.get_engine(&spec.descriptor.engine.name)?;
+        let chunks = 0..u32::try_from(file.header().chunks.len()).unwrap_or(u32::MAX);
+        load_snapshot(
+            file.header().clone(),
+            chunks.map(|i| file.chunk(i)),
+            factory(spec)?,
+        )
+    }
+
+    pub(super) fn tick_receiving(&mut self, now: Mono) {
+        let mut wants = Vec::new();
+        for (group, receiving) in &mut self.receiving {
+            if let Some(want) = receiving.receiver.tick(now) {
+                wants.push((
+                    *group,
+                    receiving.config_epoch,
+                    receiving.receiver.from(),
+                    want,
+                ));
+            }
+        }
+        for (group, config_epoch, from, want) in wants {
+            self.say(group, config_epoch, from, want);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A running node, as the rest of the process sees it.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use repertoire_core::{Catalogue, Error, ErrorKind, GroupId};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::actors::node::Control;
+use crate::credit::Credit;
+use crate::identity::Identity;
+use crate::inbox::Inbox;
+use crate::options::RuntimeOptions;
+use crate::session::{EmbeddedSession, FrameOut, RemoteSession, Sessions};
+
+/// What every handle shares.
+pub(crate) struct Running {
+    pub(crate) identity: Identity,
+    pub(crate) options: RuntimeOptions,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) request_credit: Arc<Credit>,
+    pub(crate) stop: mpsc::UnboundedSender<StopOrder>,
+    pub(crate) ended: watch::Receiver<Option<Result<(), Error>>>,
+    pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How to stop.
+#[derive(Debug)]
+pub(crate) struct StopOrder {
+    /// How long links may take to drain.
+    pub(crate) patience: Duration,
+    /// Set when the node stops because of a failure.
+    pub(crate) failure: Option<Error>,
+}
+
+/// A running node. Cheap to clone; the node runs until [`stop`](Self::stop), a failure of its log,
+/// or the end of the process.
+#[derive(Clone)]
+pub struct NodeHandle {
+    pub(crate) running: Arc<Running>,
+}
+
+impl std::fmt::Debug for NodeHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeHandle")
+            .field("identity", &self.running.identity)
+            .finish()
+    }
+}
+
+impl NodeHandle {
+    /// Who the node is.
+    pub fn identity(&self) -> &Identity {
+        &self.running.identity
+    }
+
+    /// Opens a session inside this process.
+    pub fn session(&self) -> EmbeddedSession {
+        let running = &self.running;
+        let credit = Arc::clone(&running.request_credit);
+        EmbeddedSession::open(
+            Arc::clone(&running.inbox),
+            Arc::clone(&running.sessions),
+            credit,
+        )
+    }
+
+    /// Opens a session for a client on the network; `out` sends its reply frames.
+    pub fn remote_session(&self, out: FrameOut) -> RemoteSession {
+        let running = &self.running;
+        RemoteSession::open(
+            Arc::clone(&running.inbox),
+            Arc::clone(&running.sessions),
+            Arc::clone(&running.request_credit),
+            running.options.session_bytes_max,
+            out,
+        )
+    }
+
+    /// The catalogue as this node knows it.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.running.sessions.catalogue()
+    }
+
+    /// How the node is: a JSON object, documented in the book's reference.
+    ///
+    /// # Errors
+    /// `ShuttingDown` when the node has stopped.
+    pub async fn status(&self) -> Result<serde_json::Value, Error> {
+        let (send, receive) = oneshot::channel();
+        self.running
+            .inbox
+            .put(|lanes| lanes.controls.push(Control::Status(send)));
+        let stopped = || Error::new(ErrorKind::ShuttingDown, "status");
+        let mut ended = self.running.ended.clone();
+        tokio::select! {
+            status = receive => status.map_err(|_| stopped()),
+            _ = ended.wait_for(Option::is_some) => Err(stopped()),
+        }
+    }
+
+    /// Lets a replica whose plug-in panicked start again.
+    ///
+    /// # Errors
+    /// `UnknownKeyspace`, or why it cannot start in place.
+    pub async fn release(&self, group: GroupId) -> Result<(), Error> {
+        let (send, receive) = oneshot::channel();
+        self.running
+            .inbox
+            .put(|lanes| lanes.controls.push(Control::Release(group, send)));
+        receive
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::ShuttingDown, "release")))
+    }
+
+    /// Stops the node in order: requests are refused, the log is synced, links drain for at most
+    /// `patience`, then its threads end.
+    ///
+    /// # Errors
+    /// `StorageFailed` when the log could not be synced.
+    pub async fn stop(&self, patience: Duration) -> Result<(), Error> {
+        let _ = self.running.stop.send(StopOrder {
+            patience,
+            failure: None,
+        });
+        let ended = self.ended().await;
+        let thread = self.running.thread.lock().take();
+        if let Some(thread) = thread {
+            // The thread has reported its end already; joining it takes no time.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        ended
+    }
+
+    /// Waits until the node has stopped, by request or by a failure of its log.
+    ///
+    /// # Errors
+    /// The failure.
+    pub async fn ended(&self) -> Result<(), Error> {
+        let mut ended = self.running.ended.clone();
+        let gone = || Err(Error::new(ErrorKind::Unexpected, "run the node"));
+        match ended.wait_for(Option::is_some).await {
+            Ok(result) => result.clone().unwrap_or(Ok(())),
+            Err(_) => gone(),
+        }
+    }
+}

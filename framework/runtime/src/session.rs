@@ -1,0 +1,121 @@
+//! Sessions: where requests come from and replies go to.
+
+mod embedded;
+mod remote;
+mod window;
+
+pub use embedded::{EmbeddedSession, EmbeddedWrite};
+pub use remote::{FrameOut, RemoteSession};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use parking_lot::RwLock;
+use repertoire_core::{
+    Catalogue, Descriptor, Error, GroupId, KeyspaceId, Operation, ReadQuery, Reply, ShardId,
+};
+
+/// Where the replies of one session go. Called from the Node actor; must not block.
+pub(crate) trait ReplySink: Send + Sync {
+    /// Takes replies over.
+    fn deliver(&self, replies: Vec<Reply>);
+}
+
+/// All sessions of a node, and what they need to route by.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    next: AtomicU64,
+    sinks: DashMap<u64, Arc<dyn ReplySink>>,
+    catalogue: RwLock<Arc<Catalogue>>,
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions")
+            .field("open", &self.sinks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Opens a session; its number is never reused by this process.
+    pub(crate) fn open(&self, sink: impl FnOnce(u64) -> Arc<dyn ReplySink>) -> u64 {
+        let session = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        self.sinks.insert(session, sink(session));
+        session
+    }
+
+    /// Closes a session: replies that are still under way are dropped.
+    pub(crate) fn close(&self, session: u64) {
+        self.sinks.remove(&session);
+    }
+
+    pub(crate) fn deliver(&self, session: u64, replies: Vec<Reply>) {
+        // Cloned out, so that no guard is held while the sink works.
+        let sink = self.sinks.get(&session).map(|sink| Arc::clone(&sink));
+        if let Some(sink) = sink {
+            sink.deliver(replies);
+        }
+    }
+
+    pub(crate) fn publish(&self, catalogue: Arc<Catalogue>) {
+        *self.catalogue.write() = catalogue;
+    }
+
+    /// The catalogue as this node knows it.
+    pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.catalogue.read())
+    }
+
+    /// A keyspace by number.
+    ///
+    /// # Errors
+    /// `UnknownKeyspace`.
+    pub(crate) fn keyspace(&self, id: KeyspaceId) -> Result<Arc<Descriptor>, Error> {
+        self.catalogue.read().keyspace(id).cloned()
+    }
+}
+
+/// The group that an encoded operation goes to: by its first key.
+pub(crate) fn route_write(descriptor: &Descriptor, body: &[u8]) -> GroupId {
+    let shard = if descriptor.placement.shards.len() <= 1 {
+        ShardId(0)
+    } else {
+        let key = Operation::decode(body)
+            .ok()
+            .and_then(|op| first_key(&op).map(<[u8]>::to_vec));
+        key.map_or(ShardId(0), |key| descriptor.placement.slots.shard_of(&key))
+    };
+    GroupId {
+        keyspace: descriptor.id,
+        shard,
+    }
+}
+
+/// The group that a query goes to.
+pub(crate) fn route_read(descriptor: &Descriptor, query: &ReadQuery) -> GroupId {
+    let shard = match query {
+        ReadQuery::Get(key) => descriptor.placement.slots.shard_of(key),
+        ReadQuery::Scan { .. } | ReadQuery::Digest | ReadQuery::Count => ShardId(0),
+    };
+    GroupId {
+        keyspace: descriptor.id,
+        shard,
+    }
+}
+
+fn first_key<'a>(operation: &Operation<'a>) -> Option<&'a [u8]> {
+    match operation {
+        Operation::Put { key, .. }
+        | Operation::Delete { key }
+        | Operation::CompareAndSet { key, .. }
+        | Operation::Merge { key, .. } => Some(key),
+        Operation::Batch(ops) => ops.first().and_then(first_key),
+        Operation::Transaction { guards, ops, .. } => guards
+            .first()
+            .map(|guard| guard.key)
+            .or_else(|| ops.first().and_then(first_key)),
+        Operation::Call { .. } | Operation::Statement { .. } => None,
+    }
+}
