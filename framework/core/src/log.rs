@@ -131,6 +131,17 @@ pub trait LogStore: Send {
         Ok(false)
     }
 
+    /// States that `group`, which came up damaged, was repaired from its peers: entries that were
+    /// lost are truncated, reset or trimmed, and its hard state was written anew. After the next
+    /// sync the damage found so far does not count any more, also after a restart.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    fn mark_repaired(&mut self, group: GroupId) -> Result<(), Error> {
+        let _ = group;
+        Ok(())
+    }
+
     /// What the log held when it was opened, per group.
     fn recovered(&self) -> &std::collections::BTreeMap<GroupId, RecoveredGroup>;
 
