@@ -13,6 +13,9 @@ use crate::reclaim::Evacuation;
 use crate::segments::Segments;
 use crate::{Counters, Damage, Disk, DiskError, DiskErrorKind, FileId, LogPosition, Options};
 
+/// Bytes that one step of maintenance writes: about a millisecond of a burst's time.
+const MAINTENANCE_BYTES: u64 = 1024 * 1024;
+
 /// Where the log ends, and the numbers that go on from there.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tail {
@@ -220,6 +223,15 @@ impl<D: Disk> LogStore for SegmentLog<D> {
     ) -> Result<LogSlice, Error> {
         self.check()?;
         self.read_entries(group, stream, from, bytes_max)
+    }
+
+    fn maintain(&mut self) -> Result<bool, Error> {
+        self.prepare_step(MAINTENANCE_BYTES)
+    }
+
+    fn mark_repaired(&mut self, group: GroupId) -> Result<(), Error> {
+        self.check()?;
+        self.write_repaired(group)
     }
 
     fn recovered(&self) -> &BTreeMap<GroupId, RecoveredGroup> {

@@ -201,13 +201,8 @@ impl<D: Disk> SegmentLog<D> {
         Ok(())
     }
 
-    /// States that `group` was repaired from its peers: the damage found before does not count any
-    /// more, after the next sync. Entries that were lost must have been truncated, reset or trimmed.
-    ///
-    /// # Errors
-    /// As for [`write`](repertoire_core::LogStore::write).
-    pub fn mark_repaired(&mut self, group: GroupId) -> Result<(), Error> {
-        self.check()?;
+    /// Writes that the damage of `group` found so far does not count any more.
+    pub(crate) fn write_repaired(&mut self, group: GroupId) -> Result<(), Error> {
         let draft = marker(Kind::Repaired, group, self.tail.order);
         self.append(&[draft], true)?;
         let places = std::mem::take(&mut self.places);
