@@ -1,0 +1,212 @@
+//! The section `single-leader` of a keyspace's configuration, and what descriptors it can serve.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use repertoire_core::{Descriptor, Error, ErrorKind, NodeId, ReplicaRole, ReplicaSpec, ShardId};
+
+/// The protocol's name in configuration files, and of its section there.
+pub const NAME: &str = "single-leader";
+
+/// Most replicas of a shard: acknowledgements count copies in a byte, and a leader that feeds more
+/// followers than this by itself has become a bottleneck long before.
+const REPLICAS_MAX: usize = 64;
+
+/// Largest value of `append_bytes_max`: a data frame is at most 1 MiB, head included.
+const APPEND_BYTES_LIMIT: u32 = 900 * 1024;
+
+/// The section `single-leader`. Unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The node that leads. Without it, the first full replica of each shard does.
+    pub leader: Option<u64>,
+    /// The leader tells each follower that it is alive after this many milliseconds.
+    pub heartbeat_interval_ms: u32,
+    /// Bytes that may be on their way to one follower before it has answered.
+    pub window_bytes: u32,
+    /// Small entries travel together in messages of at most this many bytes.
+    pub append_bytes_max: u32,
+    /// Recent entries kept in memory for followers that are a little behind, in bytes.
+    pub cache_bytes: u32,
+    /// When nothing else is sent, followers learn what has become visible after this many
+    /// milliseconds.
+    pub commit_notice_delay_ms: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            leader: None,
+            heartbeat_interval_ms: 50,
+            window_bytes: 4 << 20,
+            append_bytes_max: 512 << 10,
+            cache_bytes: 16 << 20,
+            commit_notice_delay_ms: 1,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the section of a descriptor.
+    ///
+    /// # Errors
+    /// `ConfigInvalid`, naming keyspace and section.
+    pub fn of(descriptor: &Descriptor) -> Result<Self, Error> {
+        descriptor.section(NAME)
+    }
+
+    /// Who leads a shard; `None` when the shard has no full replica.
+    pub fn leader_of(&self, descriptor: &Descriptor, shard: ShardId) -> Option<NodeId> {
+        let first = || descriptor.voters(shard).next();
+        self.leader.map(NodeId).or_else(first)
+    }
+
+    pub(crate) fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_interval_ms.into())
+    }
+
+    pub(crate) fn commit_notice_delay(&self) -> Duration {
+        Duration::from_millis(self.commit_notice_delay_ms.into())
+    }
+}
+
+/// Refuses descriptors that the protocol cannot serve.
+pub(crate) fn validate(descriptor: &Descriptor) -> Result<(), Error> {
+    let config = Config::of(descriptor)?;
+    validate_section(descriptor, &config)?;
+    for (shard, replicas) in &descriptor.placement.shards {
+        validate_shard(descriptor, &config, *shard, replicas)?;
+    }
+    Ok(())
+}
+
+fn validate_section(descriptor: &Descriptor, config: &Config) -> Result<(), Error> {
+    let refuse =
+        |setting: &str, value: u32, remedy: &str| Err(invalid(descriptor, setting, value, remedy));
+    if config.heartbeat_interval_ms == 0 {
+        return refuse("heartbeat_interval_ms", 0, "set at least 1");
+    }
+    if !(1024..=APPEND_BYTES_LIMIT).contains(&config.append_bytes_max) {
+        let remedy = "set 1024 to 921600: a data frame is at most 1 MiB";
+        return refuse("append_bytes_max", config.append_bytes_max, remedy);
+    }
+    if config.window_bytes < config.append_bytes_max {
+        let remedy = "set at least append_bytes_max";
+        return refuse("window_bytes", config.window_bytes, remedy);
+    }
+    Ok(())
+}
+
+fn validate_shard(
+    descriptor: &Descriptor,
+    config: &Config,
+    shard: ShardId,
+    replicas: &[ReplicaSpec],
+) -> Result<(), Error> {
+    let refuse = |setting: &str, value: &dyn std::fmt::Display, remedy: &str| {
+        Err(invalid(descriptor, setting, value, remedy).with("shard", shard))
+    };
+    let voters = descriptor.voters(shard).count();
+    if voters == 0 || replicas.len() > REPLICAS_MAX {
+        let remedy = "place each shard on 1 to 64 nodes, at least one of them a full replica";
+        return refuse("placement", &replicas.len(), remedy);
+    }
+    let is_served = |spec: &&ReplicaSpec| !is_supported(spec.role);
+    if let Some(spec) = replicas.iter().find(is_served) {
+        let remedy = "single-leader knows the roles replica, learner and coordinator";
+        return refuse("role", &format_args!("{:?}", spec.role), remedy);
+    }
+    let leader = config.leader_of(descriptor, shard);
+    if let Some(leader) = leader.filter(|leader| descriptor.voters(shard).all(|n| n != *leader)) {
+        let remedy = "name a node that holds a full replica, or leave `leader` out";
+        return refuse("leader", &leader, remedy);
+    }
+    let acks = descriptor.options.acks;
+    if !acks.is_satisfiable(voters) {
+        let remedy = "ask for fewer copies, or place the shard on more nodes";
+        return refuse("acks", &acks, remedy);
+    }
+    Ok(())
+}
+
+/// Whether single-leader has a use for such a replica.
+const fn is_supported(role: ReplicaRole) -> bool {
+    match role {
+        ReplicaRole::Replica | ReplicaRole::Learner | ReplicaRole::Coordinator => true,
+        ReplicaRole::Fallback | ReplicaRole::Relay => false,
+    }
+}
+
+fn invalid(
+    descriptor: &Descriptor,
+    setting: &str,
+    value: impl std::fmt::Display,
+    remedy: &str,
+) -> Error {
+    Error::new(
+        ErrorKind::ConfigInvalid,
+        "validate a single-leader keyspace",
+    )
+    .with("keyspace", &descriptor.name)
+    .with("setting", setting)
+    .with("value", value)
+    .with("remedy", remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use repertoire_core::{Acks, KeyspaceId};
+
+    use super::*;
+
+    fn descriptor(section: &str) -> Descriptor {
+        let nodes = [1, 2, 3].map(NodeId);
+        let mut descriptor = Descriptor::single_shard(KeyspaceId(1), "shop", NAME, &nodes);
+        descriptor.plugin_options = format!(r#"{{"{NAME}": {section}}}"#);
+        descriptor
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_the_first_replica_leads() {
+        let descriptor = descriptor("{}");
+        assert!(validate(&descriptor).is_ok());
+        let config = Config::of(&descriptor).unwrap();
+        assert_eq!(config.leader_of(&descriptor, ShardId(0)), Some(NodeId(1)));
+    }
+
+    #[test]
+    fn refusals_name_keyspace_setting_and_remedy() {
+        for (section, setting) in [
+            (r#"{"leader": 9}"#, "leader"),
+            (r#"{"heartbeat_interval_ms": 0}"#, "heartbeat_interval_ms"),
+            (r#"{"append_bytes_max": 2000000}"#, "append_bytes_max"),
+            (r#"{"window_bytes": 4096}"#, "window_bytes"),
+            (r#"{"heartbeat": 50}"#, "heartbeat"),
+        ] {
+            let error = validate(&descriptor(section)).unwrap_err().to_string();
+            assert!(error.contains("shop") && error.contains(setting), "{error}");
+        }
+    }
+
+    #[test]
+    fn acks_that_no_group_of_that_size_can_give_are_refused() {
+        let mut descriptor = descriptor("{}");
+        descriptor.options.acks = Acks::SemiSync(3);
+        let error = validate(&descriptor).unwrap_err().to_string();
+        assert!(
+            error.contains("remedy") && error.contains("semi-sync(3)"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_learner_does_not_lead() {
+        let mut descriptor = descriptor(r#"{"leader": 1}"#);
+        for spec in descriptor.placement.shards.values_mut().flatten().take(1) {
+            spec.role = ReplicaRole::Learner;
+        }
+        assert!(validate(&descriptor).is_err());
+    }
+}

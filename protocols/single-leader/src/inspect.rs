@@ -1,0 +1,75 @@
+//! What a person or a test may know of a replica.
+
+use std::collections::BTreeMap;
+
+use repertoire_core::{Role, Status};
+
+use crate::NAME;
+use crate::progress::Phase;
+use crate::replica::{Part, SingleLeader};
+
+impl SingleLeader {
+    /// The replica in numbers. Details of a follower are named `follower-N-…`, N being its node.
+    pub(crate) fn status(&self) -> Status {
+        let state = &self.state;
+        let (role, leader) = match self.part {
+            Part::Leading(_) => (Role::Leader, Some(state.me)),
+            Part::Following(_) => (Role::Follower, state.leader_hint()),
+        };
+        Status {
+            protocol: NAME.to_owned(),
+            role,
+            leader,
+            epoch: state.hard.epoch,
+            last: state.log.last(),
+            durable_lsn: state.log.durable(),
+            commit_lsn: state.applied,
+            applied_lsn: state.applied,
+            snapshot_lsn: state.snapshot,
+            details: self.details(),
+        }
+    }
+
+    fn details(&self) -> BTreeMap<String, u64> {
+        let state = &self.state;
+        let mut details = BTreeMap::new();
+        let mut put = |name: &str, value: u64| {
+            details.insert(name.to_owned(), value);
+        };
+        put("cache_bytes", state.log.window().bytes());
+        put("cache_entries", state.log.window().len() as u64);
+        put("reads_held", state.held.len() as u64);
+        put("log_base_lsn", state.log.base().lsn.0);
+        match &self.part {
+            Part::Following(following) => {
+                put("matched_lsn", following.matched().0);
+                put("is_halted", following.is_halted().into());
+            }
+            Part::Leading(leading) => {
+                put("is_ready", leading.is_ready(state).into());
+                put("entries_pending", leading.pending() as u64);
+                for follower in &leading.followers {
+                    let node = follower.node.0;
+                    let mut put = |name: &str, value: u64| {
+                        put(&format!("follower-{node}-{name}"), value);
+                    };
+                    put("matched_lsn", follower.received.0);
+                    put("durable_lsn", follower.durable.0);
+                    put("applied_lsn", follower.applied.0);
+                    put("next_lsn", follower.next.0);
+                    put("in_flight_bytes", follower.in_flight_bytes());
+                    put("lag_records", state.log.last().lsn.since(follower.applied));
+                    put("rewinds", follower.rewinds);
+                    put("is_up", follower.is_up.into());
+                    let phase = match follower.phase {
+                        Phase::Probe => 0,
+                        Phase::Replicate => 1,
+                        Phase::Snapshot { .. } => 2,
+                    };
+                    put("phase", phase);
+                }
+            }
+        }
+        details
+    }
+}

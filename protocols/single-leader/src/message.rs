@@ -1,0 +1,86 @@
+//! What replicas of a group say to each other.
+//!
+//! | message | from | says |
+//! |---|---|---|
+//! | `Append` | leader | here is what follows `prev`; this much is visible. Without entries: a heartbeat, a probe, or news of what became visible |
+//! | `Ack` | follower | this much of your log I hold, this much of it durably |
+//! | `Reject` | follower | I do not hold `prev`; go on from `hint`, or send a snapshot |
+//! | `Fenced` | anyone | your epoch is over; this one is in force |
+
+use serde::{Deserialize, Serialize};
+
+use repertoire_core::{Entry, EntryId, LeaderEpoch, Lsn};
+
+/// Entries and commands of a leader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// The sender's authority.
+    pub epoch: LeaderEpoch,
+    /// Number of this message among all that the leader sent in this epoch; answers name it.
+    pub round: u64,
+    /// The record before the first entry, or a record to be confirmed.
+    pub prev: EntryId,
+    /// Everything up to here is visible at the leader.
+    pub commit: Lsn,
+    /// Consecutive entries after `prev`.
+    pub entries: Vec<Entry>,
+}
+
+/// How a follower stands with the leader of an epoch; part of its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The leadership that is answered.
+    pub epoch: LeaderEpoch,
+    /// The boot of the follower, drawn at random: acknowledgements of an earlier boot, whose memory
+    /// is gone, must not count any more.
+    pub boot: u64,
+    /// The message that is answered.
+    pub round: u64,
+}
+
+/// What a follower holds of the leader's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// Whom and what it answers; here `round` is the newest one seen.
+    pub standing: Standing,
+    /// Everything up to here matches the leader's log and has reached the keyspace's medium.
+    pub durable: Lsn,
+    /// Everything up to here matches the leader's log.
+    pub received: Lsn,
+    /// Everything up to here was applied by the follower's engine.
+    pub applied: Lsn,
+    /// Bytes that the follower is ready to take; `None` leaves it to the leader.
+    pub window: Option<u32>,
+}
+
+/// The follower does not hold the record that an [`Append`] builds on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reject {
+    /// Whom and what it answers.
+    pub standing: Standing,
+    /// The newest record of the follower that could be in the leader's log.
+    pub hint: EntryId,
+    /// The histories contradict each other below what the follower has applied: only a snapshot
+    /// joins them.
+    pub needs_snapshot: bool,
+}
+
+/// The receiver of this message speaks with an authority that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fenced {
+    /// The epoch in force.
+    pub epoch: LeaderEpoch,
+}
+
+/// A message of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// See [`Append`].
+    Append(Append),
+    /// See [`Ack`].
+    Ack(Ack),
+    /// See [`Reject`].
+    Reject(Reject),
+    /// See [`Fenced`].
+    Fenced(Fenced),
+}

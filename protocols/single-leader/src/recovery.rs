@@ -1,0 +1,236 @@
+//! What happens at boot, and how snapshots enter and leave the log.
+
+use bytes::Bytes;
+
+use repertoire_core::sabotage::{Bug, planted};
+use repertoire_core::{
+    Boot, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, LogOp, Lsn, NodeId,
+    RecoveredStream, ReplicaRole, Wall,
+};
+
+use crate::following::Following;
+use crate::local_log::{Extent, LocalLog, STREAM};
+use crate::plugin::Timer;
+use crate::progress::Progress;
+use crate::replica::{Part, SingleLeader};
+use crate::state::{HardState, Origin, State};
+use crate::window::Window;
+use crate::write_path::Leading;
+use crate::{Config, Message};
+
+impl SingleLeader {
+    /// Starts a replica from what its disk holds.
+    pub(crate) fn recover(boot: Boot<'_>, fx: &mut Effects<Message>) -> Result<Self, Error> {
+        let config = Config::of(&boot.descriptor)?;
+        let shard = boot.group.shard;
+        let leads = config.leader_of(&boot.descriptor, shard) == Some(boot.me);
+        let found = Found::read(&boot)?;
+        let mut log = found.local_log(&boot, config.cache_bytes);
+        let join = found.join(&boot);
+        if leads && (boot.log.damaged || join == Join::Gap) {
+            return Err(corrupted(&boot, "the leader's log is damaged").with(
+                "remedy",
+                "appoint another replica in `leader`; this one is then repaired from it",
+            ));
+        }
+        if join != Join::Overlap {
+            // The engine's state is all there is; the log goes on after it.
+            let applied = boot.applied.lsn;
+            let base = EntryId::new(found.visible.epoch_at(applied), applied);
+            log.reset(base, found.visible.clone(), fx);
+            fx.count("log-abandoned", applied.0);
+        }
+        let now = boot.now;
+        let origin = Origin {
+            group: boot.group,
+            me: boot.me,
+            config,
+            boot: boot.seed,
+            hard: found.hard,
+            applied: boot.applied.lsn,
+            snapshot: found.stream.checkpoint.lsn.min(boot.applied.lsn),
+            visible_history: found.visible,
+            descriptor: boot.descriptor,
+        };
+        let mut state = State::new(origin, log);
+        // A replica that was fenced by a leader it has not met since does not lead on its own; see
+        // `on_fenced`.
+        let was_fenced = state.hard.epoch.0 > 0 && state.hard.leader.is_none();
+        if !leads || was_fenced {
+            let part = Part::Following(Following::default());
+            return Ok(Self { state, part });
+        }
+        let reuses = planted(Bug::EpochReusedAfterRestart) && state.hard.epoch.0 > 0;
+        let epoch = if reuses {
+            state.hard.epoch
+        } else {
+            state.hard.epoch.next()
+        };
+        let leader = Some(state.me);
+        state.establish(HardState { epoch, leader }, fx);
+        fx.set_timer_in(Timer::Heartbeat, now.mono, state.config.heartbeat());
+        let next = state.log.last().lsn.next();
+        let followers = peers(&state)
+            .map(|(node, is_voter)| Progress::new(node, is_voter, next, now.mono))
+            .collect();
+        let inherited = state.log.window().from(state.applied.next());
+        let part = Part::Leading(Leading::new(followers, inherited.into_iter().flatten()));
+        Ok(Self { state, part })
+    }
+
+    /// A snapshot of the leader replaced everything: the log goes on after it.
+    pub(crate) fn on_snapshot_installed(
+        &mut self,
+        position: EntryId,
+        frontier: &Bytes,
+        fx: &mut Effects<Message>,
+    ) {
+        self.stand_down(fx);
+        let forgotten = planted(Bug::SnapshotForgetsFrontier);
+        let history = decode_frontier(frontier, position.lsn).filter(|_| !forgotten);
+        if history.is_none() {
+            fx.count("frontier-malformed", position.lsn.0);
+        }
+        let state = &mut self.state;
+        state.visible_history = history.unwrap_or_default();
+        state.log.reset(position, state.visible_history.clone(), fx);
+        state.applied = position.lsn;
+        state.engine_applied = position.lsn;
+        state.snapshot = position.lsn;
+        // How far this log matches the leader's is found out anew by its next message.
+        self.part = Part::Following(Following::default());
+        fx.clear_timer(Timer::Fetch);
+        fx.count("snapshot-installed", position.lsn.0);
+        self.decide_held(fx);
+    }
+
+    /// A durable snapshot covers everything up to `position`: the log may be trimmed.
+    pub(crate) fn on_checkpointed(&mut self, position: EntryId, fx: &mut Effects<Message>) {
+        let state = &mut self.state;
+        if !state.log.contains(position) || position.lsn > state.applied {
+            // Made before another history was installed.
+            fx.count("checkpoint-outdated", position.lsn.0);
+            return;
+        }
+        state.snapshot = state.snapshot.max(position.lsn);
+        let mut upto = position;
+        if planted(Bug::CheckpointTooFar) {
+            let next = state.log.window().entry_end(position.lsn.next());
+            upto = state.log.id_at(next.unwrap_or(position.lsn));
+        }
+        let stream = STREAM;
+        fx.log(LogOp::Checkpoint { stream, upto });
+    }
+}
+
+/// The other replicas that hold data, and whether their copies count.
+fn peers(state: &State) -> impl Iterator<Item = (NodeId, bool)> + '_ {
+    let replicas = state.descriptor.replicas(state.group.shard).iter();
+    replicas.filter_map(|spec| match spec.role {
+        _ if spec.node == state.me => None,
+        ReplicaRole::Replica => Some((spec.node, true)),
+        ReplicaRole::Learner => Some((spec.node, false)),
+        ReplicaRole::Coordinator | ReplicaRole::Fallback | ReplicaRole::Relay => None,
+    })
+}
+
+/// How the log and the engine's state fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Join {
+    /// Replaying the log onto the engine leaves no hole.
+    Overlap,
+    /// The engine's snapshot survived, and the unsynced log behind it did not.
+    EngineAhead,
+    /// Records between the engine's state and the log's entries are missing: damage.
+    Gap,
+}
+
+/// What the disk held, decoded.
+#[derive(Debug)]
+struct Found {
+    hard: HardState,
+    stream: RecoveredStream,
+    /// The epochs of what the engine holds.
+    visible: EpochHistory,
+}
+
+impl Found {
+    fn read(boot: &Boot<'_>) -> Result<Self, Error> {
+        let hard = HardState::decode(boot.hard_state())
+            .ok_or_else(|| corrupted(boot, "the hard state does not decode"))?;
+        let visible = decode_frontier(&boot.applied.frontier, boot.applied.lsn)
+            .ok_or_else(|| corrupted(boot, "the frontier does not decode"))?;
+        let stream = boot.log.streams.get(&STREAM).cloned().unwrap_or_default();
+        // The hard state is always synced before an entry carries its epoch.
+        let epoch = hard.epoch.max(stream.last.epoch);
+        Ok(Self {
+            hard: HardState { epoch, ..hard },
+            stream,
+            visible,
+        })
+    }
+
+    fn join(&self, boot: &Boot<'_>) -> Join {
+        let (applied, last) = (boot.applied.lsn, self.stream.last.lsn);
+        if applied > last {
+            return Join::EngineAhead;
+        }
+        let reaches_engine = match boot.tail.first() {
+            Some(first) => first.first <= applied.next(),
+            None => applied == last,
+        };
+        let reaches_end = boot
+            .tail
+            .last()
+            .is_none_or(|entry| entry.last() == self.stream.last);
+        let follows = |pair: &[Entry]| match pair {
+            [a, b] => b.first == a.last_lsn().next() && b.epoch >= a.epoch,
+            _ => true,
+        };
+        let is_whole = boot.tail.windows(2).all(follows);
+        if self.stream.base.lsn <= applied && reaches_engine && reaches_end && is_whole {
+            Join::Overlap
+        } else {
+            Join::Gap
+        }
+    }
+
+    fn local_log(&self, boot: &Boot<'_>, cache_bytes: u32) -> LocalLog {
+        let mut window = Window::new(cache_bytes.into());
+        let mut history = self.visible.clone();
+        if self.join(boot) == Join::Overlap {
+            for entry in &boot.tail {
+                if entry.first > boot.applied.lsn {
+                    history.note(entry.epoch, entry.first);
+                }
+                window.push(entry.clone());
+            }
+        }
+        LocalLog::recovered(Extent {
+            durability: boot.descriptor.options.durability,
+            base: self.stream.base,
+            last: self.stream.last,
+            wall: boot.tail.last().map_or(Wall(0), |entry| entry.wall),
+            history,
+            window,
+        })
+    }
+}
+
+/// The epochs of a state that goes as far as `upto`. The driver stores a frontier with the first
+/// entry of the batch that brought it, so it may name an epoch that begins later.
+fn decode_frontier(frontier: &Bytes, upto: Lsn) -> Option<EpochHistory> {
+    if frontier.is_empty() {
+        return Some(EpochHistory::default());
+    }
+    let mut history: EpochHistory = postcard::from_bytes(frontier).ok()?;
+    history.truncate(upto);
+    Some(history)
+}
+
+fn corrupted(boot: &Boot<'_>, detail: &str) -> Error {
+    Error::new(ErrorKind::Corrupted, "boot a single-leader replica")
+        .with("keyspace", &boot.descriptor.name)
+        .with("group", boot.group)
+        .with("detail", detail)
+}

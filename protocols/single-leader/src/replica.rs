@@ -1,0 +1,204 @@
+//! The replica: which input goes where.
+
+use std::sync::Arc;
+
+use repertoire_core::{Descriptor, Effects, Input, LogSeq, NodeId, Now, TimerKey};
+
+use crate::following::Following;
+use crate::message::{Fenced, Message};
+use crate::plugin::Timer;
+use crate::state::{HardState, State};
+use crate::write_path::Leading;
+
+/// A replica of a single-leader group: one replica orders all writes, the others follow it.
+#[derive(Debug)]
+pub struct SingleLeader {
+    pub(crate) state: State,
+    pub(crate) part: Part,
+}
+
+/// What a replica does in its group.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one per replica, and it lives as long as the replica"
+)]
+pub(crate) enum Part {
+    /// Orders writes.
+    Leading(Leading),
+    /// Holds what a leader ordered.
+    Following(Following),
+}
+
+impl SingleLeader {
+    pub(crate) fn on_input(
+        &mut self,
+        now: Now,
+        input: Input<'_, Message>,
+        fx: &mut Effects<Message>,
+    ) {
+        match input {
+            Input::Propose(proposals) => self.on_propose(proposals, fx),
+            Input::Read { ticket, level } => self.on_read(ticket, level, fx),
+            Input::Message { from, message } => self.on_message(now, from, message, fx),
+            Input::Timer(key) => self.on_timer(now, Timer::from_key(key), fx),
+            Input::Durable(seq) => self.on_durable(now, seq, fx),
+            Input::Applied(lsn) => {
+                let applied = lsn.min(self.state.applied);
+                self.state.engine_applied = self.state.engine_applied.max(applied);
+            }
+            Input::LogRead { ticket, slice } => {
+                if let Part::Leading(leading) = &mut self.part {
+                    leading.on_log_read(now, ticket, slice, &self.state, fx);
+                }
+            }
+            Input::Peer { peer, event } => {
+                if let Part::Leading(leading) = &mut self.part {
+                    leading.on_peer(peer, event, fx);
+                }
+            }
+            Input::Descriptor(descriptor) => self.on_descriptor(descriptor, fx),
+            Input::SnapshotSent { to, position } => {
+                if let Part::Leading(leading) = &mut self.part {
+                    leading.on_snapshot_sent(now, to, position, &self.state);
+                }
+            }
+            Input::SnapshotInstalled { position, frontier } => {
+                self.on_snapshot_installed(position, &frontier, fx);
+            }
+            Input::Checkpointed(position) => self.on_checkpointed(position, fx),
+            // One replica orders all writes: there are no conflicts to resolve.
+            Input::Resolved { .. } => fx.count("input-unexpected", 1),
+        }
+    }
+
+    /// Ends a batch: makes visible what can be, then sends, so that entries take the news along.
+    pub(crate) fn end_batch(&mut self, now: Now, fx: &mut Effects<Message>) {
+        let before = self.state.applied;
+        match &mut self.part {
+            Part::Leading(leading) => {
+                leading.advance(&mut self.state, fx);
+                leading.feed_all(now, &self.state, fx);
+            }
+            Part::Following(following) => {
+                following.advance(&mut self.state, fx);
+                following.answer(&self.state, fx);
+            }
+        }
+        if self.state.applied != before {
+            self.decide_held(fx);
+        }
+    }
+
+    fn on_message(&mut self, now: Now, from: NodeId, message: Message, fx: &mut Effects<Message>) {
+        let is_replica = |spec: &repertoire_core::ReplicaSpec| spec.node == from;
+        if !self
+            .state
+            .descriptor
+            .replicas(self.state.group.shard)
+            .iter()
+            .any(is_replica)
+        {
+            fx.count("message-from-stranger", from.0);
+            return;
+        }
+        match (message, &mut self.part) {
+            (Message::Append(append), Part::Leading(_)) => {
+                if append.epoch > self.state.hard.epoch {
+                    self.stand_down(fx);
+                    self.on_message(now, from, Message::Append(append), fx);
+                } else {
+                    let epoch = self.state.hard.epoch;
+                    fx.send(from, Message::Fenced(Fenced { epoch }));
+                    fx.count("leader-fenced", append.epoch.0);
+                }
+            }
+            (Message::Append(append), Part::Following(following)) => {
+                following.on_append(now.mono, from, append, &mut self.state, fx);
+            }
+            (Message::Ack(ack), Part::Leading(leading)) => {
+                leading.on_ack(now, from, &ack, &self.state, fx);
+            }
+            (Message::Reject(reject), Part::Leading(leading)) => {
+                leading.on_reject(now, from, &reject, &self.state, fx);
+            }
+            (Message::Fenced(fenced), Part::Leading(_)) => self.on_fenced(fenced, fx),
+            // Answers to what this replica said while it led.
+            (Message::Ack(_) | Message::Reject(_) | Message::Fenced(_), Part::Following(_)) => {}
+        }
+    }
+
+    /// Somebody obeys a newer leadership, or another one of this very epoch. Who leads is not said,
+    /// so this replica does not lead again before it has followed that leader: its log may lack
+    /// what the group has acknowledged.
+    fn on_fenced(&mut self, fenced: Fenced, fx: &mut Effects<Message>) {
+        if fenced.epoch < self.state.hard.epoch {
+            return;
+        }
+        self.stand_down(fx);
+        let hard = HardState {
+            epoch: fenced.epoch,
+            leader: None,
+        };
+        self.state.establish(hard, fx);
+    }
+
+    /// Ends a leadership.
+    pub(crate) fn stand_down(&mut self, fx: &mut Effects<Message>) {
+        let Part::Leading(leading) = &mut self.part else {
+            return;
+        };
+        leading.end(&self.state, fx);
+        self.part = Part::Following(Following::default());
+        fx.clear_timer(Timer::Heartbeat);
+        fx.clear_timer(Timer::CommitNotice);
+        fx.count("leader-stood-down", self.state.hard.epoch.0);
+        self.decide_held(fx);
+    }
+
+    fn on_timer(&mut self, now: Now, timer: Option<Timer>, fx: &mut Effects<Message>) {
+        match (timer, &mut self.part) {
+            (Some(Timer::Heartbeat), Part::Leading(leading)) => {
+                leading.on_heartbeat(now, &self.state, fx);
+            }
+            (Some(Timer::CommitNotice), Part::Leading(leading)) => {
+                leading.on_commit_notice(&self.state, fx);
+            }
+            (Some(Timer::Fetch), Part::Following(following)) => {
+                following.fetch(now.mono, &self.state, fx);
+            }
+            // A timer of a part that is over.
+            (Some(Timer::Heartbeat | Timer::CommitNotice), Part::Following(_))
+            | (Some(Timer::Fetch), Part::Leading(_))
+            | (None, Part::Leading(_) | Part::Following(_)) => {}
+        }
+    }
+
+    fn on_durable(&mut self, now: Now, seq: LogSeq, fx: &mut Effects<Message>) {
+        self.state.on_durable(seq);
+        if let Part::Leading(leading) = &mut self.part
+            && !leading.is_active()
+            && self.state.is_established()
+        {
+            leading.begin(now, &mut self.state, fx);
+        }
+    }
+
+    /// Takes new settings over. Leader and replicas are those of the boot: changing them takes an
+    /// entry in the group's own log, which this version does not have yet.
+    fn on_descriptor(&mut self, descriptor: Arc<Descriptor>, fx: &mut Effects<Message>) {
+        let shard = self.state.group.shard;
+        let Ok(config) = crate::Config::of(&descriptor) else {
+            fx.count("descriptor-invalid", descriptor.config_epoch.0);
+            return;
+        };
+        let same_leader = config.leader_of(&descriptor, shard)
+            == self.state.config.leader_of(&self.state.descriptor, shard);
+        if same_leader && descriptor.replicas(shard) == self.state.descriptor.replicas(shard) {
+            self.state.config = config;
+            self.state.descriptor = descriptor;
+        } else {
+            fx.count("descriptor-needs-restart", descriptor.config_epoch.0);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Replication at the leader: what is sent to whom, and what the answers mean.
+
+use std::time::Duration;
+
+use repertoire_core::{
+    Effects, EntryId, LogSlice, Mono, NodeId, Now, PeerEvent, SnapshotOrder, Ticket,
+};
+
+use crate::Message;
+use crate::message::{Ack, Reject, Standing};
+use crate::plugin::Timer;
+use crate::progress::{Phase, Progress};
+use crate::sending::{pack, replicate, send_empty, send_entries};
+use crate::state::State;
+use crate::write_path::Leading;
+
+/// Heartbeats without an answer after which entries on their way count as lost.
+const PATIENCE_HEARTBEATS: u32 = 3;
+
+/// Heartbeats after which a failed snapshot is ordered again.
+const SNAPSHOT_RETRY_HEARTBEATS: u32 = 20;
+
+impl Leading {
+    /// Sends to every follower what it may have.
+    pub(crate) fn feed_all(&mut self, now: Now, state: &State, fx: &mut Effects<Message>) {
+        if !self.is_active() {
+            return;
+        }
+        for index in 0..self.followers.len() {
+            self.feed(index, now.mono, state, fx);
+        }
+        let visible = state.applied;
+        let is_behind = |f: &Progress| f.phase == Phase::Replicate && f.commit_sent < visible;
+        if !self.is_notice_due && self.followers.iter().any(is_behind) {
+            self.is_notice_due = true;
+            fx.set_timer_in(
+                Timer::CommitNotice,
+                now.mono,
+                state.config.commit_notice_delay(),
+            );
+        }
+    }
+
+    fn feed(&mut self, index: usize, now: Mono, state: &State, fx: &mut Effects<Message>) {
+        let Self {
+            followers, round, ..
+        } = self;
+        let Some(follower) = followers.get_mut(index).filter(|follower| follower.is_up) else {
+            return;
+        };
+        match follower.phase {
+            Phase::Probe if !follower.is_asked => send_empty(follower, round, state, fx),
+            Phase::Probe | Phase::Snapshot { .. } => {}
+            Phase::Replicate => replicate(follower, round, now, state, fx),
+        }
+    }
+
+    /// Tells every follower that the leader is alive, and looks after those that do not answer.
+    pub(crate) fn on_heartbeat(&mut self, now: Now, state: &State, fx: &mut Effects<Message>) {
+        let heartbeat = state.config.heartbeat();
+        fx.set_timer_in(Timer::Heartbeat, now.mono, heartbeat);
+        if !self.is_active() {
+            return;
+        }
+        let Self {
+            followers, round, ..
+        } = self;
+        for follower in followers {
+            let is_lost = follower.is_stalled(now.mono, heartbeat * PATIENCE_HEARTBEATS);
+            match &mut follower.phase {
+                Phase::Replicate if is_lost => {
+                    follower.rewinds += 1;
+                    follower.probe(follower.received.next());
+                    fx.count("follower-stalled", follower.node.0);
+                }
+                Phase::Snapshot { retry_at, .. } if retry_at.is_some_and(|at| at <= now.mono) => {
+                    *retry_at = None;
+                    fx.snapshots.push(SnapshotOrder::Send { to: follower.node });
+                }
+                Phase::Probe | Phase::Replicate | Phase::Snapshot { .. } => {}
+            }
+            send_empty(follower, round, state, fx);
+        }
+    }
+
+    /// Tells followers what has become visible, when no entries took the news along.
+    pub(crate) fn on_commit_notice(&mut self, state: &State, fx: &mut Effects<Message>) {
+        self.is_notice_due = false;
+        let Self {
+            followers, round, ..
+        } = self;
+        for follower in followers.iter_mut().filter(|follower| follower.is_up) {
+            if follower.phase == Phase::Replicate && follower.commit_sent < state.applied {
+                send_empty(follower, round, state, fx);
+            }
+        }
+    }
+
+    /// Finds the follower that an answer in this epoch comes from, unless the answer is out of date.
+    fn answering(
+        &mut self,
+        from: NodeId,
+        standing: Standing,
+        state: &State,
+    ) -> Option<&mut Progress> {
+        if standing.epoch != state.hard.epoch || !self.is_active() {
+            return None;
+        }
+        let (latest, last) = (self.round, state.log.last().lsn);
+        let follower = self
+            .followers
+            .iter_mut()
+            .find(|follower| follower.node == from)?;
+        follower.admits(standing, latest, last).then_some(follower)
+    }
+
+    pub(crate) fn on_ack(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        ack: &Ack,
+        state: &State,
+        fx: &mut Effects<Message>,
+    ) {
+        let Some(follower) = self.answering(from, ack.standing, state) else {
+            return;
+        };
+        if ack.received > state.log.last().lsn {
+            // Nobody can match what does not exist.
+            fx.count("ack-beyond-log", from.0);
+            return;
+        }
+        follower.acked(ack, now.mono);
+    }
+
+    pub(crate) fn on_reject(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        reject: &Reject,
+        state: &State,
+        fx: &mut Effects<Message>,
+    ) {
+        let latest = self.round;
+        let pause = state.config.heartbeat() / 2;
+        let Some(follower) = self.answering(from, reject.standing, state) else {
+            return;
+        };
+        follower.is_up = true;
+        if !follower.heeds(reject.standing.round, now.mono, pause)
+            || matches!(follower.phase, Phase::Snapshot { .. })
+        {
+            return;
+        }
+        if reject.needs_snapshot {
+            follower.needs_snapshot(state.log.last().lsn);
+            fx.snapshots.push(SnapshotOrder::Send { to: from });
+            fx.count("follower-contradicts", from.0);
+            return;
+        }
+        let common = state.log.newest_common(reject.hint);
+        follower.rewind(common.lsn, latest, now.mono);
+        fx.count("follower-rewound", from.0);
+        if common == reject.hint {
+            // The follower holds exactly this record: nothing is left to be asked.
+            follower.phase = Phase::Replicate;
+        } else {
+            follower.probe(common.lsn.next());
+        }
+    }
+
+    pub(crate) fn on_peer(&mut self, peer: NodeId, event: PeerEvent, fx: &mut Effects<Message>) {
+        let Some(follower) = self.followers.iter_mut().find(|f| f.node == peer) else {
+            return;
+        };
+        follower.is_up = event != PeerEvent::Down;
+        if let Phase::Snapshot { .. } = follower.phase {
+            if event == PeerEvent::Up {
+                fx.snapshots.push(SnapshotOrder::Send { to: peer });
+            }
+            return;
+        }
+        // Whatever was on its way may be lost.
+        follower.rewinds += 1;
+        follower.probe(follower.received.next());
+    }
+
+    /// Entries for a follower that is behind what is in memory, read back from the log.
+    pub(crate) fn on_log_read(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        slice: LogSlice,
+        state: &State,
+        fx: &mut Effects<Message>,
+    ) {
+        let Self {
+            followers, round, ..
+        } = self;
+        let Some(follower) = followers.iter_mut().find(|f| f.reading == Some(ticket)) else {
+            return;
+        };
+        follower.reading = None;
+        match slice {
+            LogSlice::Trimmed { base } => {
+                follower.needs_snapshot(base.lsn);
+                fx.snapshots.push(SnapshotOrder::Send { to: follower.node });
+                fx.count("follower-behind-log", follower.node.0);
+            }
+            LogSlice::Entries(entries) => {
+                let next = follower.next;
+                let wanted = entries.iter().skip_while(|entry| entry.last_lsn() < next);
+                let mut wanted = wanted.peekable();
+                if wanted.peek().is_none_or(|entry| entry.first > next) {
+                    // Not what was asked for; ask the follower again, at the pace of its answers.
+                    follower.probe(follower.next);
+                }
+                while follower.phase == Phase::Replicate && wanted.peek().is_some() {
+                    let batch = pack(&mut wanted, state.config.append_bytes_max as usize);
+                    send_entries(follower, round, batch, now.mono, state, fx);
+                }
+            }
+        }
+    }
+
+    /// A snapshot was taken over by a follower, or failed.
+    pub(crate) fn on_snapshot_sent(
+        &mut self,
+        now: Now,
+        to: NodeId,
+        position: Option<EntryId>,
+        state: &State,
+    ) {
+        let latest = self.round;
+        let Some(follower) = self.followers.iter_mut().find(|f| f.node == to) else {
+            return;
+        };
+        match (position, &mut follower.phase) {
+            (Some(position), _) => {
+                follower.snapshot_taken(position.lsn.min(state.log.last().lsn), latest);
+            }
+            (None, Phase::Snapshot { retry_at, .. }) => {
+                let pause: Duration = state.config.heartbeat() * SNAPSHOT_RETRY_HEARTBEATS;
+                *retry_at = Some(now.mono.after(pause));
+            }
+            (None, Phase::Probe | Phase::Replicate) => {}
+        }
+    }
+}

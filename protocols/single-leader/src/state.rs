@@ -1,0 +1,207 @@
+//! What a replica keeps in memory, whether it leads or follows.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use repertoire_core::{
+    Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, LeaderEpoch, LogOp, LogSeq, Lsn,
+    NodeId,
+};
+
+use crate::local_log::LocalLog;
+use crate::read_path::HeldReads;
+use crate::{Config, Message};
+
+/// What must survive a power cut whatever the keyspace's durability: the newest leadership that
+/// this replica has obeyed, and whose it was (Raft's term and vote).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HardState {
+    /// The newest epoch seen.
+    pub(crate) epoch: LeaderEpoch,
+    /// Who leads in it. `None`: this replica was fenced, and has not heard by whom; it does not
+    /// lead again on its own.
+    pub(crate) leader: Option<NodeId>,
+}
+
+impl HardState {
+    /// Reads what [`encode`](Self::encode) wrote; empty bytes are a fresh disk.
+    pub(crate) fn decode(bytes: &Bytes) -> Option<Self> {
+        if bytes.is_empty() {
+            return Some(Self::default());
+        }
+        let (version, rest) = bytes.split_first()?;
+        (*version == 1).then(|| postcard::from_bytes(rest).ok())?
+    }
+
+    /// `version u8 | postcard`.
+    pub(crate) fn encode(self) -> Bytes {
+        // Serialising a flat struct into a growing vector has no failure path.
+        let mut bytes = vec![1];
+        bytes.extend(postcard::to_stdvec(&self).unwrap_or_default());
+        bytes.into()
+    }
+}
+
+/// What a replica keeps in memory, whether it leads or follows.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) group: GroupId,
+    pub(crate) me: NodeId,
+    pub(crate) descriptor: Arc<Descriptor>,
+    pub(crate) config: Config,
+    /// Drawn anew at each boot.
+    pub(crate) boot: u64,
+    pub(crate) hard: HardState,
+    /// The log operation that wrote the hard state.
+    hard_seq: LogSeq,
+    durable_seq: LogSeq,
+    pub(crate) log: LocalLog,
+    /// Visible: whole entries, all of them handed to the engine.
+    pub(crate) applied: Lsn,
+    /// What the engine has reported as applied.
+    pub(crate) engine_applied: Lsn,
+    /// Covered by a durable snapshot.
+    pub(crate) snapshot: Lsn,
+    /// The epochs of everything visible: the frontier. The log's own history may go on.
+    pub(crate) visible_history: EpochHistory,
+    pub(crate) held: HeldReads,
+}
+
+/// What a state starts from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) group: GroupId,
+    pub(crate) me: NodeId,
+    pub(crate) descriptor: Arc<Descriptor>,
+    pub(crate) config: Config,
+    pub(crate) boot: u64,
+    pub(crate) hard: HardState,
+    pub(crate) applied: Lsn,
+    pub(crate) snapshot: Lsn,
+    pub(crate) visible_history: EpochHistory,
+}
+
+impl State {
+    pub(crate) fn new(origin: Origin, log: LocalLog) -> Self {
+        Self {
+            group: origin.group,
+            me: origin.me,
+            descriptor: origin.descriptor,
+            config: origin.config,
+            boot: origin.boot,
+            hard: origin.hard,
+            hard_seq: LogSeq(0),
+            durable_seq: LogSeq(0),
+            log,
+            applied: origin.applied,
+            engine_applied: origin.applied,
+            snapshot: origin.snapshot,
+            visible_history: origin.visible_history,
+            held: HeldReads::default(),
+        }
+    }
+
+    /// Who leads, as far as this replica knows: where it sends those who ask.
+    pub(crate) fn leader_hint(&self) -> Option<NodeId> {
+        let configured = || self.config.leader_of(&self.descriptor, self.group.shard);
+        self.hard
+            .leader
+            .or_else(configured)
+            .filter(|leader| *leader != self.me)
+    }
+
+    /// A redirect to the leader.
+    pub(crate) fn not_leader(&self, operation: &str) -> Error {
+        let error = Error::not_leader(self.leader_hint(), operation);
+        error
+            .with("group", self.group)
+            .with("epoch", self.hard.epoch.0)
+    }
+
+    /// A failure that names the group.
+    pub(crate) fn error(&self, kind: ErrorKind, operation: &str) -> Error {
+        Error::new(kind, operation).with("group", self.group)
+    }
+
+    /// Writes a new hard state down. Nothing may be said in its name before
+    /// [`is_established`](Self::is_established).
+    pub(crate) fn establish(&mut self, hard: HardState, fx: &mut Effects<Message>) {
+        assert!(hard.epoch >= self.hard.epoch, "epochs never go back");
+        self.hard = hard;
+        self.hard_seq = fx.log(LogOp::HardState(hard.encode()));
+    }
+
+    /// Whether the hard state is on stable storage.
+    pub(crate) fn is_established(&self) -> bool {
+        self.durable_seq >= self.hard_seq
+    }
+
+    /// Every log operation up to `seq` is durable.
+    pub(crate) fn on_durable(&mut self, seq: LogSeq) {
+        self.durable_seq = self.durable_seq.max(seq);
+        self.log.on_durable(seq);
+    }
+
+    /// Makes whole entries up to `upto` visible: hands them to the engine, in order, with the
+    /// frontier when one of them begins an epoch.
+    pub(crate) fn apply_upto(&mut self, upto: Lsn, fx: &mut Effects<Message>) {
+        if upto <= self.applied {
+            return;
+        }
+        let mut begins_epoch = false;
+        for entry in self
+            .log
+            .window()
+            .from(self.applied.next())
+            .into_iter()
+            .flatten()
+        {
+            if entry.last_lsn() > upto {
+                break;
+            }
+            assert_eq!(entry.first, self.applied.next(), "entries apply in order");
+            self.applied = entry.last_lsn();
+            if self.visible_history.starts().last().map(|start| start.0) != Some(entry.epoch) {
+                self.visible_history.note(entry.epoch, entry.first);
+                begins_epoch = true;
+            }
+            fx.apply.push(entry.clone());
+        }
+        if begins_epoch {
+            fx.frontier = postcard::to_stdvec(&self.visible_history)
+                .ok()
+                .map(Bytes::from);
+        }
+        self.log.evict(self.applied);
+    }
+
+    /// Asserts what must hold between any two inputs: `snapshot ≤ applied = commit ≤ last`.
+    pub(crate) fn check(&self) {
+        assert!(
+            self.snapshot <= self.applied,
+            "a snapshot covers visible state"
+        );
+        assert!(
+            self.engine_applied <= self.applied,
+            "the engine applies what is visible"
+        );
+        assert!(
+            self.applied <= self.log.last().lsn,
+            "what is visible is in the log"
+        );
+        assert!(
+            self.applied == self.log.last().lsn || {
+                let next = self.log.window().first();
+                next.is_some_and(|first| first <= self.applied.next())
+            },
+            "what must still be applied is in memory"
+        );
+        assert!(
+            self.log.last().epoch <= self.hard.epoch,
+            "no entry is newer than its leader"
+        );
+        self.log.check();
+    }
+}

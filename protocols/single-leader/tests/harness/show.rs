@@ -1,0 +1,91 @@
+//! Messages and effects as one short line each: the language of the scenario scripts.
+
+use repertoire_core::{
+    Entry, EntryKind, ErrorKind, Fate, LogOp, LogSlice, ReadVerdict, SnapshotOrder,
+};
+use repertoire_single_leader::Message;
+
+/// `last@epoch:text`, and `barrier` for barriers.
+pub(crate) fn entry(entry: &Entry) -> String {
+    let text = match entry.kind {
+        EntryKind::Records => String::from_utf8_lossy(&entry.body).into_owned(),
+        EntryKind::Barrier => "barrier".to_owned(),
+        EntryKind::Config | EntryKind::SyncSet => format!("{:?}", entry.kind),
+    };
+    let text: String = text.chars().take(12).collect();
+    format!("{}:{text}", entry.last())
+}
+
+fn entries(list: &[Entry]) -> String {
+    let shown: Vec<String> = list.iter().map(entry).collect();
+    format!("[{}]", shown.join(" "))
+}
+
+pub(crate) fn message(message: &Message) -> String {
+    match message {
+        Message::Append(append) => {
+            let epoch = append.epoch.0;
+            let (prev, commit) = (append.prev, append.commit.0);
+            let what = match append.entries.as_slice() {
+                [] => "beat".to_owned(),
+                list => format!("append {}", entries(list)),
+            };
+            format!("{what} after {prev}, visible {commit}, epoch {epoch}")
+        }
+        Message::Ack(ack) => {
+            let (durable, received) = (ack.durable.0, ack.received.0);
+            format!("ack durable {durable}, received {received}")
+        }
+        Message::Reject(reject) if reject.needs_snapshot => "reject: needs a snapshot".to_owned(),
+        Message::Reject(reject) => format!("reject: go on from {}", reject.hint),
+        Message::Fenced(fenced) => format!("fenced: {} is in force", fenced.epoch),
+    }
+}
+
+pub(crate) fn log_op(op: &LogOp) -> String {
+    match op {
+        LogOp::Append { entry: added, .. } => format!("append {}", entry(added)),
+        LogOp::Truncate { last, .. } => format!("truncate after {}", last.0),
+        LogOp::HardState(_) => "hard state".to_owned(),
+        LogOp::Checkpoint { upto, .. } => format!("checkpoint {upto}"),
+        LogOp::Reset { base, .. } => format!("reset after {base}"),
+    }
+}
+
+pub(crate) fn fate(fate: &Fate) -> String {
+    match fate {
+        Fate::Placed { proposal, first } => format!("places {proposal} at {first}"),
+        Fate::Acked { through, copies } => format!("ACKS through {through}, {copies} copies"),
+        Fate::Refused { proposal, error } => format!("refuses {proposal}: {}", kind(error.kind())),
+        Fate::Unknown { from, error } => {
+            format!("does not know from {from} on: {}", kind(error.kind()))
+        }
+    }
+}
+
+pub(crate) fn verdict(verdict: &ReadVerdict) -> String {
+    match verdict {
+        ReadVerdict::ServeAt { ticket, at } => format!("serves {ticket} at {}", at.0),
+        ReadVerdict::Refused { ticket, error } => {
+            format!("refuses {ticket}: {}", kind(error.kind()))
+        }
+    }
+}
+
+fn kind(kind: &ErrorKind) -> String {
+    kind.to_string()
+}
+
+pub(crate) fn snapshot(order: &SnapshotOrder) -> String {
+    match order {
+        SnapshotOrder::Send { to } => format!("orders a snapshot for n{}", to.0),
+        SnapshotOrder::Fetch { from } => format!("asks n{} for a snapshot", from.0),
+    }
+}
+
+pub(crate) fn slice(slice: &LogSlice) -> String {
+    match slice {
+        LogSlice::Entries(list) => entries(list),
+        LogSlice::Trimmed { base } => format!("the log trimmed up to {base}"),
+    }
+}
