@@ -43,6 +43,8 @@ pub struct NodeParts {
     pub log: Box<dyn LogStore>,
     /// The network.
     pub transport: MakeTransport,
+    /// Held until the node's threads have ended.
+    pub folder_lock: Option<std::fs::File>,
 }
 
 /// Starts a node on threads of its own. Returns once it listens.
@@ -88,10 +90,11 @@ type Ready = tokio::sync::oneshot::Sender<Result<(), Error>>;
 
 async fn run(
     handle: NodeHandle,
-    parts: NodeParts,
+    mut parts: NodeParts,
     mut stop_orders: mpsc::UnboundedReceiver<StopOrder>,
     ready: Ready,
 ) -> Result<(), Error> {
+    let _folder_lock = parts.folder_lock.take();
     let actors = match start_actors(&handle, parts).await {
         Ok(actors) => actors,
         Err(error) => {
@@ -117,6 +120,7 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
         registry,
         mut log,
         transport,
+        ..
     } = parts;
     let store = open_snapshots(&options.data)?;
     let catalogue = boot_catalogue(&options)?;

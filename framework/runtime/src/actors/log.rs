@@ -117,7 +117,7 @@ impl LogActor {
             Ok(()) => {}
             Err(error) if *error.kind() == ErrorKind::StorageFull => {
                 self.report_full(true);
-                ctx.run_later(FULL_RETRY, |actor, ctx| actor.retry_full(ctx));
+                ctx.run_later(FULL_RETRY, Self::retry_full);
                 return;
             }
             Err(error) => return self.fail(error),

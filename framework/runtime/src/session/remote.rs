@@ -24,8 +24,12 @@ use crate::inbox::Inbox;
 /// Bytes that a request holds of the credit beside its operation.
 const REQUEST_BYTES: usize = 64;
 
-/// Sends reply frames (front and body of each) to the client. Must not block.
-pub type FrameOut = Box<dyn Fn(Vec<(Bytes, Bytes)>) + Send + Sync>;
+/// Bytes of credit that an administrative request gives back.
+const ADMIN_BYTES: usize = 4096;
+
+/// Sends reply frames (front and body of each) to the client, and gives it back that many bytes of
+/// request credit. Must not block.
+pub type FrameOut = Box<dyn Fn(Vec<(Bytes, Bytes)>, usize) + Send + Sync>;
 
 struct Shared {
     window: Mutex<Window>,
@@ -54,11 +58,15 @@ impl ReplySink for Shared {
                 Outcome::Written { ack, result } if result.is_empty() => {
                     builder.written(to.request, ack);
                 }
-                outcome => builder.push(to.request, outcome),
+                outcome @ (Outcome::Written { .. }
+                | Outcome::Answered { .. }
+                | Outcome::Failed(_)) => {
+                    builder.push(to.request, outcome);
+                }
             }
         }
         builder.grant(u32::try_from(freed).unwrap_or(u32::MAX));
-        (self.out)(builder.finish());
+        (self.out)(builder.finish(), freed);
     }
 }
 
@@ -139,7 +147,7 @@ impl RemoteSession {
             .collect();
         let descriptor = match self.admit(batch.group, batch.config_epoch, requests.start, &sizes) {
             Ok(descriptor) => descriptor,
-            Err(error) => return self.refuse(requests, &error),
+            Err(error) => return self.refuse(requests, sizes.iter().sum(), &error),
         };
         let deadline = deadline(head.deadline_ms);
         let session = self.session;
@@ -171,7 +179,7 @@ impl RemoteSession {
         let sizes = vec![REQUEST_BYTES; head.count as usize];
         let descriptor = match self.admit(batch.group, batch.config_epoch, requests.start, &sizes) {
             Ok(descriptor) => descriptor,
-            Err(error) => return self.refuse(requests, &error),
+            Err(error) => return self.refuse(requests, sizes.iter().sum(), &error),
         };
         let deadline = deadline(head.deadline_ms);
         for (request, query) in requests.zip(batch.queries()) {
@@ -231,12 +239,12 @@ impl RemoteSession {
         Ok(descriptor)
     }
 
-    fn refuse(&self, requests: std::ops::Range<u64>, error: &Error) {
+    fn refuse(&self, requests: std::ops::Range<u64>, freed: usize, error: &Error) {
         let mut builder = RepliesBuilder::new();
         for request in requests {
             builder.failed(request, Box::new(error.clone()));
         }
-        (self.shared.out)(builder.finish());
+        (self.shared.out)(builder.finish(), freed);
     }
 
     fn take_admin(&self, request: AdminRequest) {
@@ -272,14 +280,14 @@ impl RemoteSession {
                 |status| Ok(Bytes::from(status.to_string())),
             );
             if let Ok(frame) = (AdminReply { request, result }).encode() {
-                (shared.out)(vec![frame]);
+                (shared.out)(vec![frame], ADMIN_BYTES);
             }
         });
     }
 
     fn answer(&self, reply: &AdminReply) {
         match reply.encode() {
-            Ok(frame) => (self.shared.out)(vec![frame]),
+            Ok(frame) => (self.shared.out)(vec![frame], ADMIN_BYTES),
             Err(error) => tracing::warn!(%error, "An answer did not fit a frame"),
         }
     }

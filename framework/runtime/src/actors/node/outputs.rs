@@ -123,10 +123,10 @@ impl NodeActor {
                 .resolver
                 .as_ref()
                 .map_or("", |r| r.name.as_str());
-            let Ok(resolver) = self.registry.get_resolver(name) else {
+            let Ok(rule) = self.registry.get_resolver(name) else {
                 continue;
             };
-            let resolver = std::sync::Arc::clone(resolver);
+            let resolver = std::sync::Arc::clone(rule);
             let job = ResolveJob {
                 group,
                 instance,

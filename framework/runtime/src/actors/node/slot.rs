@@ -94,7 +94,7 @@ impl Slot {
             incarnation: identity.incarnation,
             instance,
             now,
-            seed: identity.incarnation.0 as u64 ^ instance.0 ^ u64::from(group.keyspace.0) << 32,
+            seed: seed(identity, group, instance),
             log: &recovered,
             tail,
             applied: Applied {
@@ -152,6 +152,12 @@ impl Slot {
     pub(crate) fn next_timer(&self) -> Mono {
         self.timers.values().copied().min().unwrap_or(Mono::NEVER)
     }
+}
+
+/// Differs between nodes, groups and boots.
+fn seed(identity: &Identity, group: GroupId, instance: InstanceGen) -> u64 {
+    let low = u64::try_from(identity.incarnation.0 & u128::from(u64::MAX)).unwrap_or_default();
+    low ^ (u64::from(group.keyspace.0) << 32) ^ (u64::from(group.shard.0) << 16) ^ instance.0
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod builtins;
+mod door;
+mod lock;
+mod node;
+
+pub use builtins::registry;
+pub use node::{FormatOptions, Node, NodeOptions, cluster_id_of, format, new_cluster_id};
+pub use repertoire_core as core;
+pub use repertoire_runtime as runtime;
+pub use repertoire_transport_quic::certs;

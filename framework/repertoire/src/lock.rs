@@ -1,0 +1,33 @@
+//! One process per data folder.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+
+use repertoire_core::{Error, ErrorKind};
+
+/// Takes the folder's lock; it is held until the file is dropped, also by a crash.
+///
+/// # Errors
+/// `ConfigInvalid` when another process holds it, `StorageFailed` when it cannot be written.
+pub(crate) fn lock_folder(data: &Path) -> Result<File, Error> {
+    let path = data.join("lock");
+    let error = |kind, detail: &dyn std::fmt::Display| {
+        Error::new(kind, "lock a data folder")
+            .with("file", path.display())
+            .with("detail", detail)
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|e| error(ErrorKind::StorageFailed, &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(error(
+            ErrorKind::ConfigInvalid,
+            &"another process uses this folder",
+        )),
+        Err(std::fs::TryLockError::Error(e)) => Err(error(ErrorKind::StorageFailed, &e)),
+    }
+}

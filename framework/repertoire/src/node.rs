@@ -1,0 +1,224 @@
+//! A node: a data folder, an address, certificates and plug-ins, put together.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use repertoire_core::{
+    ClusterId, Descriptor, Error, ErrorKind, Incarnation, Member, NodeId, Registry, Site, Transport,
+};
+use repertoire_runtime::{
+    FOLDER_VERSION, Identity, NodeHandle, NodeParts, RuntimeOptions, format_folder, read_identity,
+    start_node,
+};
+use repertoire_segment_log::{Options as LogOptions, OsDisk, SegmentLog};
+use repertoire_transport_quic::certs::TlsIdentity;
+use repertoire_transport_quic::{QuicConfig, QuicSettings, QuicTransport};
+
+use crate::door::Door;
+
+/// What a data folder is formatted with.
+#[derive(Clone, Debug)]
+pub struct FormatOptions {
+    /// The cluster's name; its certificates carry it.
+    pub cluster_name: String,
+    /// The cluster's identity; every node of a cluster is formatted with the same.
+    pub cluster: ClusterId,
+    /// The node's identity; never used before in this cluster.
+    pub node: NodeId,
+    /// The node's failure domain.
+    pub site: Site,
+}
+
+/// A fresh cluster identity.
+///
+/// # Errors
+/// `Unexpected` when the operating system gives no randomness.
+pub fn new_cluster_id() -> Result<ClusterId, Error> {
+    random_u128().map(ClusterId)
+}
+
+/// The cluster identity that a name stands for, so that nodes formatted on different machines
+/// agree on it without exchanging anything.
+pub fn cluster_id_of(name: &str) -> ClusterId {
+    let digest = repertoire_core::RowDigest::of(
+        repertoire_core::Space::Local,
+        b"repertoire cluster",
+        name.as_bytes(),
+    );
+    ClusterId(digest.0)
+}
+
+/// Prepares an empty folder for a node. Done once in a node's life: a folder that is formatted
+/// again is another disk.
+///
+/// # Errors
+/// `ConfigInvalid` when the folder is not empty, `StorageFailed` when it cannot be written.
+pub fn format(data: &Path, options: &FormatOptions) -> Result<Identity, Error> {
+    let identity = Identity {
+        folder_version: FOLDER_VERSION,
+        cluster: options.cluster,
+        cluster_name: options.cluster_name.clone(),
+        node: options.node,
+        incarnation: Incarnation(random_u128()?),
+        site: options.site.clone(),
+    };
+    format_folder(data, &identity)?;
+    Ok(identity)
+}
+
+/// What a node is started with.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// The formatted data folder.
+    pub data: PathBuf,
+    /// Where to listen; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The other nodes: id and `host:port`.
+    pub peers: Vec<(NodeId, String)>,
+    /// Certificates and key.
+    pub tls: TlsIdentity,
+    /// The keyspaces that the cluster is formatted with, keyspace 0 first.
+    pub keyspaces: Vec<Descriptor>,
+    /// The nodes that the cluster is formatted with.
+    pub members: Vec<Member>,
+    /// The plug-ins.
+    pub registry: Arc<Registry>,
+    /// Settings of the log; identity is filled in from the data folder.
+    pub log: LogOptions,
+    /// Settings of the network.
+    pub quic: QuicSettings,
+    /// Digest of the configuration that all nodes must share.
+    pub config_digest: Option<u64>,
+    /// Bytes of requests that may be under way, over all sessions.
+    pub request_bytes_max: usize,
+}
+
+impl NodeOptions {
+    /// Defaults.
+    pub fn new(data: impl Into<PathBuf>, listen: SocketAddr, tls: TlsIdentity) -> Self {
+        Self {
+            data: data.into(),
+            listen,
+            peers: Vec::new(),
+            tls,
+            keyspaces: Vec::new(),
+            members: Vec::new(),
+            registry: Arc::new(crate::registry()),
+            log: LogOptions::new(0),
+            quic: QuicSettings::default(),
+            config_digest: None,
+            request_bytes_max: 64 << 20,
+        }
+    }
+}
+
+/// A running node with its network.
+#[derive(Clone, Debug)]
+pub struct Node {
+    handle: NodeHandle,
+    transport: QuicTransport,
+}
+
+impl Node {
+    /// Starts a node: recovers what its folder holds, then listens.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` for a folder that was never formatted, certificates of another node or
+    /// cluster, an address in use, unknown plug-ins; `Corrupted` when the folder's contents do not
+    /// fit together; `StorageFailed` when they cannot be read.
+    pub async fn start(options: NodeOptions) -> Result<Self, Error> {
+        let identity = read_identity(&options.data)?;
+        check_certificate(&identity, &options.tls)?;
+        let lock = crate::lock::lock_folder(&options.data)?;
+        let log = open_log(&options, &identity)?;
+        let mut runtime = RuntimeOptions::new(&options.data);
+        runtime.proposed = options.keyspaces;
+        runtime.members = options.members;
+        runtime.request_bytes_max = options.request_bytes_max;
+        let quic = QuicConfig {
+            node: identity.node,
+            incarnation: identity.incarnation,
+            cluster: identity.cluster,
+            listen: options.listen,
+            peers: options.peers,
+            tls: options.tls,
+            feature_level: 1,
+            config_digest: options.config_digest,
+            settings: options.quic,
+        };
+        let transport = QuicTransport::new(quic)?;
+        let shared = transport.clone();
+        let parts = NodeParts {
+            options: runtime,
+            registry: options.registry,
+            log: Box::new(log),
+            transport: Box::new(move |handle| {
+                shared.serve_clients(Arc::new(Door::new(handle.clone())));
+                Ok(Arc::new(shared) as Arc<dyn Transport>)
+            }),
+            folder_lock: Some(lock),
+        };
+        let handle = start_node(parts).await?;
+        Ok(Self { handle, transport })
+    }
+
+    /// The running node: sessions, status, stop.
+    pub const fn handle(&self) -> &NodeHandle {
+        &self.handle
+    }
+
+    /// Where the node listens.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.transport.local_addr()
+    }
+
+    /// The network, for statistics and for adding peers.
+    pub const fn transport(&self) -> &QuicTransport {
+        &self.transport
+    }
+}
+
+fn open_log(options: &NodeOptions, identity: &Identity) -> Result<SegmentLog<OsDisk>, Error> {
+    let folder = options.data.join("log");
+    let disk = OsDisk::open(&folder).map_err(|e| {
+        Error::new(ErrorKind::StorageFailed, "open the log")
+            .with("folder", folder.display())
+            .with("detail", e)
+    })?;
+    let log = LogOptions {
+        identity: identity.incarnation.0,
+        ..options.log.clone()
+    };
+    let mut log = SegmentLog::open(disk, log)?;
+    for descriptor in &options.keyspaces {
+        for shard in descriptor.placement.shards.keys() {
+            let group = repertoire_core::GroupId {
+                keyspace: descriptor.id,
+                shard: *shard,
+            };
+            log.set_retention(group, descriptor.options.log_retention_bytes);
+        }
+    }
+    Ok(log)
+}
+
+fn check_certificate(identity: &Identity, tls: &TlsIdentity) -> Result<(), Error> {
+    use repertoire_transport_quic::certs::Identity as Name;
+    let expected = Name::Node(identity.node);
+    if *tls.identity() == expected && tls.cluster() == identity.cluster_name {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ConfigInvalid, "start a node")
+        .with("setting", "tls.cert")
+        .with("certificate", tls.identity().dns_name(tls.cluster()))
+        .with("expected", expected.dns_name(&identity.cluster_name))
+        .with("detail", "use the certificate that was issued to this node"))
+}
+
+fn random_u128() -> Result<u128, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::new(ErrorKind::Unexpected, "draw a random number").with("detail", e))?;
+    Ok(u128::from_le_bytes(bytes))
+}
