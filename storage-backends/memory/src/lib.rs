@@ -4,6 +4,7 @@ mod buckets;
 mod engine;
 mod factory;
 mod key;
+mod leaves;
 mod order;
 mod pending;
 mod reader;

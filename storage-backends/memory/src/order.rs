@@ -1,39 +1,106 @@
 //! The ordered index: touched when a key comes or goes, never when its value changes.
-
-use std::collections::BTreeMap;
-use std::ops::Bound;
+//!
+//! Keys are divided into leaves by their order, and within a leaf they stand as they came: a new
+//! key costs one search among the leaves and one push. A leaf is sorted when it is scanned, which
+//! reads its entries anyway, or split. It holds slots alone, so the index takes a few bytes a key.
 
 use crate::key::Key;
+use crate::leaves::{Leaf, Leaves, prefix};
+use crate::slab::Slab;
 
-/// Keys in order, with their slots.
-#[derive(Debug, Default)]
+/// Slots in a leaf. More make short scans slower, for they sort a whole leaf; fewer make more
+/// leaves to search.
+const LEAF_MAX: usize = 192;
+
+/// A key on its way to its place, with what decides most comparisons in front.
+type Sorted<'a> = (u128, &'a [u8], u32);
+
+/// Keys in order.
+#[derive(Debug)]
 pub(crate) struct Order {
-    slots: BTreeMap<Key, u32>,
+    leaves: Leaves,
 }
 
 impl Order {
-    pub(crate) fn insert(&mut self, key: &[u8], slot: u32) {
-        self.slots.insert(Key::new(key), slot);
+    pub(crate) fn new() -> Self {
+        Self {
+            leaves: Leaves::new(),
+        }
     }
 
-    pub(crate) fn remove(&mut self, key: &[u8]) {
-        self.slots.remove(key);
+    /// Adds a key that is in the slab already.
+    pub(crate) fn insert(&mut self, slab: &Slab, slot: u32) {
+        let at = self.leaves.find(slab.key(slot));
+        let Some(leaf) = self.leaves.get_mut(at) else {
+            return;
+        };
+        leaf.slots.push(slot);
+        if leaf.slots.len() > LEAF_MAX {
+            let upper = split(&mut leaf.slots, slab);
+            self.leaves.insert_behind(at, upper);
+        }
     }
 
-    /// Slots of the keys in `[from, to)`; an empty `to` means the end.
-    pub(crate) fn range(&self, from: &[u8], to: &[u8]) -> impl Iterator<Item = u32> {
-        let range = bounds(from, to).map(|bounds| self.slots.range::<[u8], _>(bounds));
-        range.into_iter().flatten().map(|(_, &slot)| slot)
+    /// Takes a key out.
+    pub(crate) fn remove(&mut self, key: &[u8], slot: u32) {
+        let at = self.leaves.find(key);
+        let Some(leaf) = self.leaves.get_mut(at) else {
+            return;
+        };
+        if let Some(at) = leaf.slots.iter().position(|&other| other == slot) {
+            leaf.slots.swap_remove(at);
+        }
+        if leaf.slots.is_empty() {
+            self.leaves.remove(at);
+        }
+    }
+
+    /// Visits the keys of `[from, to)` in order until `visit` says `false`. An empty `to` means the
+    /// end.
+    pub(crate) fn visit<'a>(
+        &self,
+        slab: &'a Slab,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&'a [u8], u32) -> bool,
+    ) {
+        let is_before_end = |key: &[u8]| to.is_empty() || key < to;
+        let mut sorted = Vec::with_capacity(LEAF_MAX);
+        for leaf in self.leaves.from(self.leaves.find(from)) {
+            if !is_before_end(leaf.first.as_slice()) {
+                return;
+            }
+            sorted.clear();
+            let keys = leaf.slots.iter().map(|&slot| with_key(slab, slot));
+            sorted.extend(keys.filter(|(_, key, _)| *key >= from && is_before_end(key)));
+            sorted.sort_unstable();
+            if !sorted.iter().all(|&(_, key, slot)| visit(key, slot)) {
+                return;
+            }
+        }
     }
 }
 
-/// The ends of a range of keys.
-pub(crate) type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+fn with_key(slab: &Slab, slot: u32) -> Sorted<'_> {
+    let key = slab.key(slot);
+    (prefix(key), key, slot)
+}
 
-/// `[from, to)` for a `BTreeMap`, or `None` where the map would panic because it is empty.
-pub(crate) fn bounds<'a>(from: &'a [u8], to: &'a [u8]) -> Option<Bounds<'a>> {
-    if to.is_empty() {
-        return Some((Bound::Included(from), Bound::Unbounded));
-    }
-    (from < to).then_some((Bound::Included(from), Bound::Excluded(to)))
+/// Moves the upper half of a leaf's slots into a new leaf.
+fn split(slots: &mut Vec<u32>, slab: &Slab) -> Leaf {
+    let newest = slots.last().copied();
+    let mut sorted: Vec<_> = slots.iter().map(|&slot| with_key(slab, slot)).collect();
+    sorted.sort_unstable();
+    // A key behind all others is most likely one of many that come in order: a leaf that stays
+    // full is better than one that stays half empty.
+    let is_behind = sorted.last().map(|&(_, _, slot)| slot) == newest;
+    let middle = sorted.len() - if is_behind { 1 } else { sorted.len() / 2 };
+    let (lower, upper) = sorted.split_at(middle);
+    slots.clear();
+    slots.extend(lower.iter().map(|&(_, _, slot)| slot));
+    let first = Key::new(upper.first().map_or(&[], |&(_, key, _)| key));
+    // The capacity that it will need: growing it step by step costs more than the split.
+    let mut new = Vec::with_capacity(LEAF_MAX + 1);
+    new.extend(upper.iter().map(|&(_, _, slot)| slot));
+    Leaf { first, slots: new }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::order::bounds;
 use crate::snapshot::Snapshot;
 
 /// Rough cost of a row beside its bytes: two boxes, the stamp and a share of the tree.
@@ -77,4 +76,15 @@ impl Rows {
         let rows = self.rows.range::<[u8], _>((from, Bound::Unbounded));
         rows.map(|(key, row)| (&**key, row))
     }
+}
+
+/// The ends of a range of keys.
+type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+/// `[from, to)` for a `BTreeMap`, or `None` where the map would panic because it is empty.
+fn bounds<'a>(from: &'a [u8], to: &'a [u8]) -> Option<Bounds<'a>> {
+    if to.is_empty() {
+        return Some((Bound::Included(from), Bound::Unbounded));
+    }
+    (from < to).then_some((Bound::Included(from), Bound::Excluded(to)))
 }

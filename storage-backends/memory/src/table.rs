@@ -9,7 +9,7 @@ use crate::slab::{Entry, NONE, Slab};
 use crate::snapshot::Snapshot;
 
 /// Rough cost of a key beside its value: entry, two buckets at half load, ordered index.
-const KEY_OVERHEAD: u64 = 64 + 16 + 56;
+const KEY_OVERHEAD: u64 = 64 + 16 + 8;
 /// A value that leaves more than this unused, and more than three quarters of its allocation,
 /// moves to a smaller one.
 const SLACK_MAX: usize = 1024;
@@ -32,7 +32,7 @@ impl Table {
             seed,
             buckets: Buckets::new(),
             slab: Slab::new(),
-            order: Order::default(),
+            order: Order::new(),
             keys: 0,
             heap_bytes: 0,
         }
@@ -73,14 +73,10 @@ impl Table {
 
     /// Visits the rows of `[from, to)` in order until `visit` says `false`.
     pub(crate) fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
-        for slot in self.order.range(from, to) {
-            if let Some(entry) = self.slab.get(slot)
-                && let Some(key) = &entry.key
-                && !visit(key.as_slice(), &entry.value)
-            {
-                return;
-            }
-        }
+        self.order.visit(&self.slab, from, to, &mut |key, slot| {
+            let value = self.slab.get(slot).map(|entry| entry.value.as_slice());
+            visit(key, value.unwrap_or_default())
+        });
     }
 
     /// Replaces the value of a used slot.
@@ -114,7 +110,7 @@ impl Table {
             stamp,
             link: NONE,
         });
-        self.order.insert(self.slab.key(slot), slot);
+        self.order.insert(&self.slab, slot);
         self.buckets.insert(tag, slot)
     }
 
@@ -127,7 +123,7 @@ impl Table {
             snapshot.keep_data(slot, entry);
         }
         if let Some((key, value)) = self.slab.remove(slot) {
-            self.order.remove(key.as_slice());
+            self.order.remove(key.as_slice(), slot);
             self.buckets.remove(tag, slot);
             self.keys -= 1;
             self.heap_bytes -= (key.heap_len() + value.capacity()) as u64;
