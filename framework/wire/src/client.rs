@@ -4,6 +4,9 @@
 //! or many outcomes. A request is named by a number that the client counts up over its session, so
 //! that outcomes can come back in any order; the exactly-once identity of a write (client, seq)
 //! travels beside it and outlives the session.
+//!
+//! Credit: the welcome grants a number of bytes; every request frame takes its whole length of them
+//! (without the length field itself), and the `credit` of reply frames gives them back.
 
 mod admin;
 mod answer;

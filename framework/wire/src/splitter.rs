@@ -39,24 +39,34 @@ impl FrameSplitter {
     /// # Errors
     /// When a declared length is above the cap or too short. The stream is then beyond repair.
     pub fn push(&mut self, mut chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), WireError> {
+        while let Some(frame) = self.next(&mut chunk)? {
+            out.push(frame);
+        }
+        Ok(())
+    }
+
+    /// Takes bytes from the front of `chunk` until one frame is whole; leaves the rest.
+    ///
+    /// # Errors
+    /// When a declared length is above the cap or too short. The stream is then beyond repair.
+    pub fn next(&mut self, chunk: &mut Bytes) -> Result<Option<Bytes>, WireError> {
         while !chunk.is_empty() {
             if self.length_have < LENGTH_LEN {
-                self.take_length(&mut chunk)?;
+                self.take_length(chunk)?;
                 continue;
             }
             let missing = self.frame_len - self.frame.len();
             if self.frame.is_empty() && chunk.len() >= missing {
-                out.push(chunk.split_to(missing));
                 self.length_have = 0;
-                continue;
+                return Ok(Some(chunk.split_to(missing)));
             }
-            self.take_part(&mut chunk, missing);
+            self.take_part(chunk, missing);
             if self.frame.len() == self.frame_len {
-                out.push(std::mem::take(&mut self.frame).into());
                 self.length_have = 0;
+                return Ok(Some(std::mem::take(&mut self.frame).into()));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether the stream may end here: no frame is half read.

@@ -1,5 +1,10 @@
 //! Reply frames: what is put in comes out, in order, in few bytes.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use bytes::Bytes;
 use repertoire_core::{

@@ -77,11 +77,6 @@ impl Reads {
         let mut rest = self.queries.clone();
         std::iter::from_fn(move || take_query(&mut rest).ok())
     }
-
-    /// Bytes that these reads take of a session's credit.
-    pub fn credit(&self) -> usize {
-        self.queries.len()
-    }
 }
 
 /// Fills a frame with reads.

@@ -77,11 +77,6 @@ impl Writes {
             (len <= rest.len()).then(|| rest.split_to(len))
         })
     }
-
-    /// Bytes that these writes take of a session's credit.
-    pub fn credit(&self) -> usize {
-        self.body.len()
-    }
 }
 
 /// Fills a frame with writes.
