@@ -1,0 +1,166 @@
+//! The socket and quinn's configuration.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+
+use quinn::{
+    Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, TokioRuntime, TransportConfig,
+    VarInt,
+};
+use repertoire_core::{Error, ErrorKind, NodeId};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::certs::TlsIdentity;
+use crate::settings::{Mtu, QuicSettings};
+use crate::tls;
+
+/// One-way streams that a peer may open: one per class, and room for a later version's.
+const PEER_STREAMS: u8 = 32;
+
+/// One-way streams that a stranger may open before it is known to be a peer.
+const CLASSES: u8 = 3;
+
+/// Sessions on one client connection.
+const CLIENT_STREAMS: u8 = 16;
+
+/// Connections that wait to be looked at.
+const INCOMING_MAX: usize = 256;
+
+/// Bytes kept of a connection that waits to be looked at, and of all of them together.
+const INCOMING_BUFFER: u64 = 64 * 1024;
+const INCOMING_BUFFER_TOTAL: u64 = 8 * 1024 * 1024;
+
+/// Streams whose windows may be full at once. Control never has to wait for the others: the
+/// windows of all three classes fit into the connection's.
+const WINDOWS: u32 = 4;
+
+/// Opens the endpoint of a node.
+pub(crate) fn open(
+    listen: SocketAddr,
+    identity: &TlsIdentity,
+    settings: &QuicSettings,
+) -> Result<Endpoint, Error> {
+    let crypto = tls::server(identity)?;
+    let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    server
+        .transport_config(Arc::new(accepting(settings)))
+        .migration(false)
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_BUFFER)
+        .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
+    endpoint(listen, Some(server), settings)
+}
+
+/// Opens the endpoint of a client.
+pub(crate) fn open_client(remote: SocketAddr, settings: &QuicSettings) -> Result<Endpoint, Error> {
+    let any = if remote.is_ipv4() {
+        "0.0.0.0:0"
+    } else {
+        "[::]:0"
+    };
+    let local = any.parse().map_err(|e| failed("bind", e))?;
+    endpoint(local, None, settings)
+}
+
+/// How to dial a node.
+pub(crate) fn dialling(
+    identity: &TlsIdentity,
+    expected: Option<NodeId>,
+    alpn: &[u8],
+    settings: &QuicSettings,
+) -> Result<quinn::ClientConfig, Error> {
+    let crypto = tls::client(identity, expected, alpn)?;
+    let mut client = quinn::ClientConfig::new(Arc::new(crypto));
+    client.transport_config(Arc::new(transport(settings)));
+    Ok(client)
+}
+
+/// Gives a connection that turned out to be a peer's the room of a peer.
+pub(crate) fn widen_for_peer(connection: &quinn::Connection, settings: &QuicSettings) {
+    let window = settings.stream_window.saturating_mul(WINDOWS);
+    connection.set_max_concurrent_uni_streams(VarInt::from(PEER_STREAMS));
+    connection.set_receive_window(VarInt::from_u32(window));
+    connection.set_send_window(window.into());
+}
+
+fn endpoint(
+    local: SocketAddr,
+    server: Option<quinn::ServerConfig>,
+    settings: &QuicSettings,
+) -> Result<Endpoint, Error> {
+    settings.mtu.validate()?;
+    let mut config = EndpointConfig::default();
+    if let Mtu::Fixed(bytes) = settings.mtu {
+        config
+            .max_udp_payload_size(bytes.max(1472))
+            .map_err(|e| failed("mtu", e))?;
+    }
+    let socket = socket(local, settings).map_err(|e| failed(&local.to_string(), e))?;
+    Endpoint::new(config, server, socket, Arc::new(TokioRuntime)).map_err(|e| failed("socket", e))
+}
+
+fn socket(local: SocketAddr, settings: &QuicSettings) -> std::io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+    if local.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    // The kernel may grant less than asked; less is slower, not wrong.
+    if socket.set_recv_buffer_size(settings.socket_buffer).is_err()
+        || socket.set_send_buffer_size(settings.socket_buffer).is_err()
+    {
+        tracing::warn!(
+            bytes = settings.socket_buffer,
+            "the kernel refused the socket buffers"
+        );
+    }
+    socket.bind(&local.into())?;
+    Ok(socket.into())
+}
+
+/// For connections that are accepted: nobody knows yet who they are, so they get a client's room.
+fn accepting(settings: &QuicSettings) -> TransportConfig {
+    let mut config = transport(settings);
+    config
+        .max_concurrent_bidi_streams(VarInt::from(CLIENT_STREAMS))
+        .max_concurrent_uni_streams(VarInt::from(CLASSES))
+        .receive_window(VarInt::from_u32(settings.stream_window));
+    config
+}
+
+fn transport(settings: &QuicSettings) -> TransportConfig {
+    let mut config = TransportConfig::default();
+    let window = settings.stream_window.saturating_mul(WINDOWS);
+    let idle = IdleTimeout::try_from(settings.idle_timeout).ok();
+    config
+        .max_concurrent_bidi_streams(VarInt::from(PEER_STREAMS))
+        .max_concurrent_uni_streams(VarInt::from(PEER_STREAMS))
+        .stream_receive_window(VarInt::from_u32(settings.stream_window))
+        .receive_window(VarInt::from_u32(window))
+        .send_window(window.into())
+        .max_idle_timeout(idle)
+        .keep_alive_interval(Some(settings.keep_alive))
+        .datagram_receive_buffer_size(None)
+        .enable_segmentation_offload(settings.segmentation_offload);
+    match settings.mtu {
+        Mtu::Auto => {
+            config.mtu_discovery_config(Some(MtuDiscoveryConfig::default()));
+        }
+        Mtu::Fixed(bytes) => {
+            config
+                .initial_mtu(bytes)
+                .min_mtu(bytes)
+                .mtu_discovery_config(None);
+        }
+    }
+    config
+}
+
+fn failed(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::ConfigInvalid, "open the transport's socket")
+        .with("what", what)
+        .with("problem", error)
+        .with(
+            "remedy",
+            "check node.listen, and that no other process uses the address",
+        )
+}

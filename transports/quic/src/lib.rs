@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+
+mod accept;
+pub mod certs;
+mod chunks;
+mod client;
+mod counters;
+mod dial;
+mod endpoint;
+mod gate;
+mod handshake;
+mod inner;
+mod link;
+mod outbox;
+mod peer;
+mod refusal;
+mod session;
+mod settings;
+mod stream;
+mod tls;
+mod transport;
+
+pub use client::{ClientChannel, ClientConfig, FrameReceiver, FrameSender, QuicClient};
+pub use counters::TransportStats;
+pub use repertoire_wire::hello::RefusalReason;
+pub use session::{ClientAcceptor, ClientInfo, ClientSink};
+pub use settings::{MTU_MAX, MTU_MIN, Mtu, OutboxBudgets, QuicConfig, QuicSettings};
+pub use transport::QuicTransport;
