@@ -110,9 +110,9 @@ impl<D: Disk> SegmentLog<D> {
                 LogPosition::default()
             },
         };
-        self.oldest = match verdict.oldest {
-            0 => self.segments.oldest(),
-            stated => stated,
+        self.oldest = match verdict.end {
+            None => self.segments.oldest(),
+            Some(_) => verdict.oldest,
         };
         self.buffer = Vec::new();
         self.replay(verdict);

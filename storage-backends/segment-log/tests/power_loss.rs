@@ -119,7 +119,11 @@ impl Case {
         let log = &mut self.log;
         let found: Vec<_> = self.states.iter().map(|state| state.matches(log)).collect();
         let Some(index) = found.iter().rposition(Result::is_ok) else {
-            panic!("{}: no prefix matches: {found:?}", self.trouble);
+            let (damage, recovered) = (self.log.damage(), self.log.recovered());
+            panic!(
+                "{}: no prefix matches: {found:?}, {damage:?}, {recovered:?}",
+                self.trouble
+            );
         };
         self.states = vec![self.states.swap_remove(index)];
         let again = common::reopen_durable(&self.log, SEGMENT);
@@ -158,7 +162,9 @@ impl Case {
 fn a_crash_loses_nothing_synced_and_brings_back_nothing_cut() {
     let cases = std::env::var("CASES").ok().and_then(|n| n.parse().ok());
     let (mut freed, mut copied) = (0, 0);
-    for seed in 0..cases.unwrap_or(1500) {
+    let first = std::env::var("SEED").ok().and_then(|n| n.parse().ok());
+    let first = first.unwrap_or(0);
+    for seed in first..first + cases.unwrap_or(1500) {
         let mut case = Case::new(seed);
         for _ in 0..120 {
             case.step();

@@ -9,7 +9,7 @@ use repertoire_core::GroupId;
 use repertoire_core::sabotage::{Bug, planted};
 
 use super::scan::{Piece, Scanned};
-use crate::format::{BurstInfo, RecordHead, Statement};
+use crate::format::{BurstInfo, RecordHead, SEGMENT_HEADER_BYTES, Statement};
 use crate::{Damage, LogPosition};
 
 /// What recovery makes of the scanned segments.
@@ -53,18 +53,20 @@ struct Walk {
 
 pub(super) fn judge(scanned: &[Scanned]) -> Verdict {
     let (synced, oldest) = facts(scanned);
+    // While nothing was freed, the log starts with segment one, and there the chain does too.
+    let oldest = oldest.max(1);
     let mut walk = Walk {
         synced,
-        chain: None,
+        chain: (oldest == 1).then_some(0),
         verdict: Verdict {
             oldest,
             ..Verdict::default()
         },
     };
-    let mut expected = (oldest > 0).then_some(oldest);
+    let mut expected = oldest;
     for segment in scanned.iter().filter(|s| s.sequence >= oldest) {
-        let missing = expected.is_some_and(|sequence| sequence != segment.sequence);
-        expected = Some(segment.sequence + 1);
+        let missing = expected != segment.sequence;
+        expected = segment.sequence + 1;
         if missing && !walk.lose_segments(segment.sequence) {
             break;
         }
@@ -80,24 +82,33 @@ pub(super) fn judge(scanned: &[Scanned]) -> Verdict {
 }
 
 impl Walk {
-    /// Segments before `sequence` are not there. `false` when that ends the log.
+    /// Segments before `sequence` are not there, or empty. `false` when that ends the log.
     fn lose_segments(&mut self, sequence: u64) -> bool {
         let from = self.verdict.end.unwrap_or(LogPosition {
             sequence: self.verdict.oldest,
-            offset: 0,
+            offset: SEGMENT_HEADER_BYTES,
         });
         let until = LogPosition {
             sequence,
             offset: 0,
         };
         self.chain = None;
-        self.lost(from, until, None)
+        let reported = self
+            .verdict
+            .damage
+            .last()
+            .is_some_and(|last| last.until == until);
+        reported || self.lost(from, until, None)
     }
 
     /// Looks at one piece. `false` when the log ends before it.
     fn take(&mut self, sequence: u64, piece: &Piece) -> bool {
         let at = |offset| LogPosition { sequence, offset };
         let (start, end) = (at(piece.start()), at(piece.end()));
+        let first = self.verdict.end.is_none() && sequence != self.verdict.oldest;
+        if first && !self.lose_segments(sequence) {
+            return false;
+        }
         let goes_on = match piece {
             Piece::Gap(..) => {
                 let goes_on = self.lost(start, end, None);
