@@ -166,6 +166,13 @@ impl LocalLog {
         id.lsn <= self.last.lsn && self.id_at(id.lsn) == id
     }
 
+    /// Whether this log holds that record or begins after it, and holds in memory what follows it.
+    pub(crate) fn goes_on_after(&self, id: EntryId) -> bool {
+        let is_at_end = id.lsn == self.last.lsn;
+        let is_followed = is_at_end || self.window.from(id.lsn.next()).is_some();
+        id.lsn >= self.base.lsn && self.contains(id) && is_followed
+    }
+
     /// The newest record of this log, at or before `id`, that a log which holds `id` could hold as
     /// well: the last one that no later leadership made. One exchange skips a whole epoch
     /// (etcd raft, `findConflictByTerm`).

@@ -31,8 +31,8 @@ pub struct Append {
 pub struct Standing {
     /// The leadership that is answered.
     pub epoch: LeaderEpoch,
-    /// The boot of the follower, drawn at random: acknowledgements of an earlier boot, whose memory
-    /// is gone, must not count any more.
+    /// The boot of the follower, drawn at random, and changed when a snapshot replaces its log:
+    /// acknowledgements of what is gone since must not count any more.
     pub boot: u64,
     /// The message that is answered.
     pub round: u64,

@@ -135,14 +135,13 @@ impl Progress {
         while let Some((_, bytes)) = self.in_flight.pop_front_if(|(last, _)| *last <= received) {
             self.in_flight_bytes -= bytes;
         }
+        let asked = self.next;
+        self.next = self.next.max(received.next());
         match self.phase {
             // An answer to something older than the question is not the answer.
-            Phase::Probe if received.next() < self.next => {}
-            Phase::Probe => {
-                self.next = received.next();
-                self.phase = Phase::Replicate;
-            }
-            Phase::Replicate => self.next = self.next.max(received.next()),
+            Phase::Probe if received.next() < asked => {}
+            Phase::Probe => self.phase = Phase::Replicate,
+            Phase::Replicate => {}
             Phase::Snapshot { base, .. } if received >= base => self.probe(received.next()),
             Phase::Snapshot { .. } => {}
         }

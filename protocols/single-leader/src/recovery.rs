@@ -78,7 +78,11 @@ impl SingleLeader {
         Ok(Self { state, part })
     }
 
-    /// A snapshot of the leader replaced everything: the log goes on after it.
+    /// The engine's state was replaced by a snapshot of the leader.
+    ///
+    /// As a rule the log is replaced too: it goes on after the snapshot. When the log holds what
+    /// follows the snapshot, it stays, and is applied again from there: its entries may have been
+    /// acknowledged, and a copy that was counted is not given up.
     pub(crate) fn on_snapshot_installed(
         &mut self,
         position: EntryId,
@@ -93,7 +97,14 @@ impl SingleLeader {
         }
         let state = &mut self.state;
         state.visible_history = history.unwrap_or_default();
-        state.log.reset(position, state.visible_history.clone(), fx);
+        if state.log.goes_on_after(position) {
+            let (stream, upto) = (STREAM, position);
+            fx.log(LogOp::Checkpoint { stream, upto });
+        } else {
+            state.log.reset(position, state.visible_history.clone(), fx);
+            // Whatever was acknowledged before is as good as lost by a crash; see `Standing`.
+            state.boot = state.boot.wrapping_add(1);
+        }
         state.applied = position.lsn;
         state.engine_applied = position.lsn;
         state.snapshot = position.lsn;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use repertoire_core::{Descriptor, Effects, Input, LogSeq, NodeId, Now, TimerKey};
+use repertoire_core::{Admission, Descriptor, Effects, Input, LogSeq, NodeId, Now, TimerKey};
 
 use crate::following::Following;
 use crate::message::{Fenced, Message};
@@ -87,6 +87,22 @@ impl SingleLeader {
         }
         if self.state.applied != before {
             self.decide_held(fx);
+        }
+        self.announce(fx);
+    }
+
+    /// Says whether this replica takes writes, when that has changed.
+    fn announce(&mut self, fx: &mut Effects<Message>) {
+        let admission = match &self.part {
+            Part::Leading(leading) if leading.has_taken_over(&self.state) => Admission::Open,
+            Part::Leading(_) => Admission::Wait,
+            Part::Following(_) => Admission::Closed {
+                leader: self.state.leader_hint(),
+            },
+        };
+        if self.state.admission != Some(admission) {
+            self.state.admission = Some(admission);
+            fx.admission = Some(admission);
         }
     }
 

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use repertoire_core::{
-    Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, LeaderEpoch, LogOp, LogSeq, Lsn,
-    NodeId,
+    Admission, Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, LeaderEpoch, LogOp,
+    LogSeq, Lsn, NodeId,
 };
 
 use crate::local_log::LocalLog;
@@ -67,6 +67,8 @@ pub(crate) struct State {
     /// The epochs of everything visible: the frontier. The log's own history may go on.
     pub(crate) visible_history: EpochHistory,
     pub(crate) held: HeldReads,
+    /// What the driver was told last about taking writes.
+    pub(crate) admission: Option<Admission>,
 }
 
 /// What a state starts from.
@@ -100,6 +102,7 @@ impl State {
             snapshot: origin.snapshot,
             visible_history: origin.visible_history,
             held: HeldReads::default(),
+            admission: None,
         }
     }
 

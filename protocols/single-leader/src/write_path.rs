@@ -82,6 +82,13 @@ impl Leading {
         self.barrier.is_some_and(|barrier| state.applied >= barrier)
     }
 
+    /// Whether the engine holds everything that predecessors ordered: only then is the dedup table
+    /// complete, and only then do evaluations see all of the past.
+    pub(crate) fn has_taken_over(&self, state: &State) -> bool {
+        self.barrier
+            .is_some_and(|barrier| state.engine_applied >= barrier)
+    }
+
     /// Entries that are not visible yet.
     pub(crate) fn pending(&self) -> usize {
         self.pending.len()
@@ -156,10 +163,7 @@ impl Leading {
                     .with("replicas", self.voters),
             );
         }
-        let has_everything = self
-            .barrier
-            .is_some_and(|barrier| state.engine_applied >= barrier);
-        (self.takes_over && !has_everything).then(|| {
+        (self.takes_over && !self.has_taken_over(state)).then(|| {
             let error = state.error(ErrorKind::Unavailable, "write");
             error.with(
                 "reason",
@@ -200,17 +204,28 @@ impl Leading {
         if planted(Bug::VisibleBeforeAcked) && self.is_active() {
             state.apply_upto(state.log.last().lsn, fx);
         }
-        let (mut last, mut acked) = (None, None);
-        for done in self.pending.drain(..self.reached(state.hard.epoch)) {
-            acked = done.proposal.or(acked);
-            last = Some(done.last);
-        }
-        let Some(last) = last else {
+        let reached = self.reached(state.hard.epoch);
+        let Some(last) = reached
+            .checked_sub(1)
+            .and_then(|index| self.pending.get(index))
+        else {
             return;
         };
-        state.apply_upto(last, fx);
-        if let Some(through) = acked {
-            let copies = self.tally.copies(last);
+        state.apply_upto(last.last, fx);
+        let tally = &self.tally;
+        let mut acked: Option<(ProposalId, u8)> = None;
+        for done in self.pending.drain(..reached) {
+            let Some(through) = done.proposal else {
+                continue;
+            };
+            // Older entries may have more copies than newer ones: each hears its own number.
+            let copies = tally.copies(done.last);
+            let (previous, fewer) = (acked.replace((through, copies)), copies);
+            if let Some((through, copies)) = previous.filter(|(_, copies)| *copies != fewer) {
+                fx.fates.push(Fate::Acked { through, copies });
+            }
+        }
+        if let Some((through, copies)) = acked {
             fx.fates.push(Fate::Acked { through, copies });
         }
     }

@@ -71,6 +71,7 @@ impl Standalone {
         Ok(Self {
             state,
             waiting: VecDeque::new(),
+            barrier: None,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use repertoire_core::{Effects, Input, LogOp, LogSeq, Now, Proposal};
+use repertoire_core::{Admission, Effects, Input, LogOp, LogSeq, Lsn, Now, Proposal};
 
 use crate::state::{STREAM, State};
 use crate::{Message, replication};
@@ -15,6 +15,8 @@ pub struct Standalone {
     pub(crate) state: State,
     /// Proposals that arrived before this boot's epoch was durable.
     pub(crate) waiting: VecDeque<Proposal>,
+    /// The last record from before writes are taken, until the engine has it.
+    pub(crate) barrier: Option<Lsn>,
 }
 
 impl Standalone {
@@ -34,9 +36,9 @@ impl Standalone {
                 let stream = STREAM;
                 fx.log(LogOp::Checkpoint { stream, upto });
             }
+            Input::Applied(lsn) => self.on_applied(lsn, fx),
             // Nobody reads this log but recovery, nobody resolves, nobody is near.
-            Input::Applied(_)
-            | Input::Timer(_)
+            Input::Timer(_)
             | Input::LogRead { .. }
             | Input::Resolved { .. }
             | Input::Peer { .. }
@@ -46,11 +48,20 @@ impl Standalone {
         }
     }
 
+    /// Takes writes once the engine holds everything from before this boot: then the dedup table is
+    /// complete and evaluations see all of the past.
+    fn on_applied(&mut self, lsn: Lsn, fx: &mut Effects<Message>) {
+        if self.barrier.take_if(|barrier| *barrier <= lsn).is_some() {
+            fx.admission = Some(Admission::Open);
+        }
+    }
+
     fn on_durable(&mut self, now: Now, seq: LogSeq, fx: &mut Effects<Message>) {
         let was_established = self.state.is_established();
         self.state.durable_seq = self.state.durable_seq.max(seq);
         if !was_established && self.state.is_established() {
             self.begin_epoch(now, fx);
+            self.barrier = Some(self.state.last.lsn);
         }
     }
 }
