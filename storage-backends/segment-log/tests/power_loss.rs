@@ -164,7 +164,7 @@ fn a_crash_loses_nothing_synced_and_brings_back_nothing_cut() {
     let (mut freed, mut copied) = (0, 0);
     let first = std::env::var("SEED").ok().and_then(|n| n.parse().ok());
     let first = first.unwrap_or(0);
-    for seed in first..first + cases.unwrap_or(1500) {
+    for seed in first..first + cases.unwrap_or(1000) {
         let mut case = Case::new(seed);
         for _ in 0..120 {
             case.step();

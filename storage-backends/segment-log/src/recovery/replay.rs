@@ -30,6 +30,10 @@ impl<D: Disk> SegmentLog<D> {
             let group = self.index.group_mut(head.group);
             group.noted = group.noted.max(head.sequence);
         }
+        for group in verdict.damage.iter().filter_map(|damage| damage.group) {
+            // Its damaged record may be all that there is of it.
+            self.index.group_mut(group);
+        }
         let mut records = verdict.records;
         // Stable, so that of equal numbers the later record stays behind the earlier one.
         records.sort_by_key(|(head, _)| head.order);
