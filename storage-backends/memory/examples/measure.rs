@@ -167,7 +167,7 @@ fn large(keys: u64, batch: usize) -> Result<(), Box<dyn Error>> {
     let sorted: Vec<_> = (0..keys).map(|n| u128::from(n).to_be_bytes()).collect();
     let writes = random_keys(keys, 1_000_000);
     let [mut insert, mut append, mut over, mut remove] = [(); 4].map(|()| Calls::default());
-    for run in 0..RUNS - 2 {
+    for run in 0..RUNS {
         let mut engine = MemoryEngine::new(1);
         apply(&mut engine, &sorted, Some(&VALUE), batch, &mut append);
         engine = MemoryEngine::new(1);

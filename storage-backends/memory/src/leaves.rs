@@ -51,8 +51,8 @@ pub(crate) struct Leaves {
     groups: Vec<Group>,
 }
 
-/// Where a leaf is.
-#[derive(Clone, Copy, Debug)]
+/// Where a leaf is, until one comes or goes.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct At {
     group: usize,
     leaf: usize,
@@ -89,6 +89,10 @@ impl Leaves {
             })
         });
         At { group, leaf }
+    }
+
+    pub(crate) fn get(&self, at: At) -> Option<&Leaf> {
+        self.groups.get(at.group)?.leaves.get(at.leaf)
     }
 
     pub(crate) fn get_mut(&mut self, at: At) -> Option<&mut Leaf> {

@@ -5,7 +5,7 @@
 //! reads its entries anyway, or split. It holds slots alone, so the index takes a few bytes a key.
 
 use crate::key::Key;
-use crate::leaves::{Leaf, Leaves, prefix};
+use crate::leaves::{At, Leaf, Leaves, prefix};
 use crate::slab::Slab;
 
 /// Slots in a leaf. More make short scans slower, for they sort a whole leaf; fewer make more
@@ -15,22 +15,55 @@ const LEAF_MAX: usize = 192;
 /// A key on its way to its place, with what decides most comparisons in front.
 type Sorted<'a> = (u128, &'a [u8], u32);
 
+/// A key's leaf, looked up ahead.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hint {
+    at: At,
+    version: u64,
+}
+
 /// Keys in order.
 #[derive(Debug)]
 pub(crate) struct Order {
     leaves: Leaves,
+    /// Changes with the places of leaves; hints are of one version. Starts above a default hint's.
+    version: u64,
 }
 
 impl Order {
     pub(crate) fn new() -> Self {
         Self {
             leaves: Leaves::new(),
+            version: 1,
         }
     }
 
+    /// Looks a key's leaf up for a later insertion or removal.
+    pub(crate) fn hint(&self, key: &[u8]) -> Hint {
+        let (at, version) = (self.leaves.find(key), self.version);
+        Hint { at, version }
+    }
+
+    /// Reads what an insertion or removal will need, to warm the cache.
+    pub(crate) fn touch(&self, hint: Hint) -> u64 {
+        let Some(leaf) = self.leaves.get(hint.at) else {
+            return 0;
+        };
+        // One slot of each cache line, and the last one, behind which a new one goes.
+        let lines = leaf.slots.iter().step_by(16).chain(leaf.slots.last());
+        lines.fold(0, |sum, &slot| sum ^ u64::from(slot))
+    }
+
+    fn find(&self, key: &[u8], hint: Hint) -> At {
+        if hint.version == self.version {
+            return hint.at;
+        }
+        self.leaves.find(key)
+    }
+
     /// Adds a key that is in the slab already.
-    pub(crate) fn insert(&mut self, slab: &Slab, slot: u32) {
-        let at = self.leaves.find(slab.key(slot));
+    pub(crate) fn insert(&mut self, slab: &Slab, slot: u32, hint: Hint) {
+        let at = self.find(slab.key(slot), hint);
         let Some(leaf) = self.leaves.get_mut(at) else {
             return;
         };
@@ -38,12 +71,13 @@ impl Order {
         if leaf.slots.len() > LEAF_MAX {
             let upper = split(&mut leaf.slots, slab);
             self.leaves.insert_behind(at, upper);
+            self.version += 1;
         }
     }
 
     /// Takes a key out.
-    pub(crate) fn remove(&mut self, key: &[u8], slot: u32) {
-        let at = self.leaves.find(key);
+    pub(crate) fn remove(&mut self, key: &[u8], slot: u32, hint: Hint) {
+        let at = self.find(key, hint);
         let Some(leaf) = self.leaves.get_mut(at) else {
             return;
         };
@@ -52,6 +86,7 @@ impl Order {
         }
         if leaf.slots.is_empty() {
             self.leaves.remove(at);
+            self.version += 1;
         }
     }
 

@@ -8,20 +8,12 @@ use repertoire_core::{Lsn, Space, StateChange};
 use crate::rows::Rows;
 use crate::slab::NONE;
 use crate::snapshot::Snapshot;
-use crate::table::Table;
+use crate::table::{Place, Table};
 
 /// Changes that are looked up together before any of them is made. Each look-up misses the cache
 /// two or three times; a group's misses overlap. More than this many lines would push each other
 /// out of the first-level cache again.
 const GROUP_LEN: usize = 32;
-
-/// Where a change of the data space goes.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    tag: u32,
-    /// Where the key is, or [`NONE`].
-    slot: u32,
-}
 
 /// What the lock of the engine guards.
 #[derive(Debug)]
@@ -71,7 +63,7 @@ impl State {
         group: &[StateChange<'_>],
         mut snapshot: Option<&mut Snapshot>,
     ) -> bool {
-        let mut places = [Place { tag: 0, slot: NONE }; GROUP_LEN];
+        let mut places = [Place::default(); GROUP_LEN];
         self.look_up(group, &mut places);
         let stamp = snapshot.as_ref().map_or(0, |snapshot| snapshot.number());
         // A key that came or went may be the one that a later change was looked up for.
@@ -92,14 +84,14 @@ impl State {
                         (NONE, None) => {}
                         (NONE, Some(value)) => {
                             is_stale = true;
-                            if !self.data.insert(place.tag, key, value, stamp) {
+                            if !self.data.insert(*place, key, value, stamp) {
                                 return false;
                             }
                         }
                         (_, Some(value)) => self.data.overwrite(slot, value, snapshot),
                         (_, None) => {
                             is_stale = true;
-                            self.data.remove(place.tag, slot, snapshot);
+                            self.data.remove(*place, slot, snapshot);
                         }
                     }
                 }
@@ -134,6 +126,29 @@ impl State {
                 }
             }
         }
+        touched ^= self.look_up_leaves(group, places);
         black_box(touched);
+    }
+
+    /// Finds the leaves of keys that come or go.
+    fn look_up_leaves(&self, group: &[StateChange<'_>], places: &mut [Place; GROUP_LEN]) -> u64 {
+        let order = self.data.order();
+        let is_structural = |change: &StateChange<'_>, place: &Place| {
+            change.space == Space::Data && change.value.is_some() == (place.slot == NONE)
+        };
+        let mut changes = 0;
+        for (change, place) in group.iter().zip(places.iter_mut()) {
+            if is_structural(change, place) {
+                place.hint = order.hint(&change.key);
+                changes += 1;
+            }
+        }
+        if changes == 0 {
+            return 0;
+        }
+        let structural = group.iter().zip(places.iter());
+        structural
+            .filter(|(change, place)| is_structural(change, place))
+            .fold(0, |sum, (_, place)| sum ^ order.touch(place.hint))
     }
 }

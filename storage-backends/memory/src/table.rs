@@ -4,7 +4,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::buckets::Buckets;
 use crate::key::Key;
-use crate::order::Order;
+use crate::order::{Hint, Order};
 use crate::slab::{Entry, NONE, Slab};
 use crate::snapshot::Snapshot;
 
@@ -13,6 +13,26 @@ const KEY_OVERHEAD: u64 = 64 + 16 + 8;
 /// A value that leaves more than this unused, and more than three quarters of its allocation,
 /// moves to a smaller one.
 const SLACK_MAX: usize = 1024;
+
+/// What was looked up for a change before it is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) tag: u32,
+    /// Where the key was, or [`NONE`].
+    pub(crate) slot: u32,
+    /// Where its leaf is, if it comes or goes.
+    pub(crate) hint: Hint,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self {
+            tag: 0,
+            slot: NONE,
+            hint: Hint::default(),
+        }
+    }
+}
 
 /// Keys and values of the data space.
 #[derive(Debug)]
@@ -52,6 +72,10 @@ impl Table {
 
     pub(crate) const fn buckets(&self) -> &Buckets {
         &self.buckets
+    }
+
+    pub(crate) const fn order(&self) -> &Order {
+        &self.order
     }
 
     #[inline]
@@ -100,7 +124,7 @@ impl Table {
     }
 
     /// Adds a key that is not there. Returns `false` when the index cannot grow.
-    pub(crate) fn insert(&mut self, tag: u32, key: &[u8], value: &[u8], stamp: u32) -> bool {
+    pub(crate) fn insert(&mut self, place: Place, key: &[u8], value: &[u8], stamp: u32) -> bool {
         let key = Key::new(key);
         self.heap_bytes += (key.heap_len() + value.len()) as u64;
         self.keys += 1;
@@ -110,12 +134,12 @@ impl Table {
             stamp,
             link: NONE,
         });
-        self.order.insert(&self.slab, slot);
-        self.buckets.insert(tag, slot)
+        self.order.insert(&self.slab, slot, place.hint);
+        self.buckets.insert(place.tag, slot)
     }
 
     /// Removes the key of a used slot.
-    pub(crate) fn remove(&mut self, tag: u32, slot: u32, snapshot: Option<&mut Snapshot>) {
+    pub(crate) fn remove(&mut self, place: Place, slot: u32, snapshot: Option<&mut Snapshot>) {
         let Some(entry) = self.slab.get_mut(slot) else {
             return;
         };
@@ -123,8 +147,8 @@ impl Table {
             snapshot.keep_data(slot, entry);
         }
         if let Some((key, value)) = self.slab.remove(slot) {
-            self.order.remove(key.as_slice(), slot);
-            self.buckets.remove(tag, slot);
+            self.order.remove(key.as_slice(), slot, place.hint);
+            self.buckets.remove(place.tag, slot);
             self.keys -= 1;
             self.heap_bytes -= (key.heap_len() + value.capacity()) as u64;
         }
