@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::NodeActor;
 
 /// Replies to this session go nowhere: the framework's own writes.
-const NO_SESSION: u64 = 0;
+pub(super) const NO_SESSION: u64 = 0;
 
 /// A request of the runtime itself.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What replicas want done, gathered and passed on: log first, then storage, sends, replies.
 
-use repertoire_core::{Channel, GroupId, HostOutput, LogSeq, Now, Outgoing, TimerOrder};
+use repertoire_core::{Channel, GroupId, HostOutput, LogSeq, Now, Outcome, Outgoing, TimerOrder};
 
 use super::{BurstMark, NodeActor, Slot};
 use crate::actors::log::LogCommand;
@@ -165,6 +165,13 @@ impl NodeActor {
                 self.wiring
                     .transport
                     .push(TransportCommand::Send { to: *to, frames });
+            }
+        }
+        // The framework's own writes have no session; what fails is tried again by whoever wants it.
+        for reply in self.replies.remove(&super::control::NO_SESSION).into_iter().flatten() {
+            if let Outcome::Failed(error) = reply.outcome {
+                tracing::warn!(group = %reply.group, %error, "A write of the node itself failed");
+                *self.counters.entry("internal-write-failed").or_default() += 1;
             }
         }
         for (session, replies) in &mut self.replies {

@@ -1,0 +1,298 @@
+//! A cluster of nodes in this process, on loopback: for demos, tests and benchmarks.
+//!
+//! Everything is real: QUIC with mutual TLS (certificates of a throw-away authority), log files,
+//! threads of its own for every node. Only the machine is shared.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use repertoire_core::{Descriptor, Error, ErrorKind, KeyspaceId, Member, NodeId, Registry, Site};
+use repertoire_segment_log::Options as LogOptions;
+use repertoire_transport_quic::QuicSettings;
+use repertoire_transport_quic::certs::{ClusterAuthority, Identity, TlsIdentity, Validity};
+
+use crate::node::{FormatOptions, Node, NodeOptions, cluster_id_of, format};
+
+/// Days that the certificates of a local cluster are good for.
+const CERT_DAYS: u32 = 30;
+
+/// What a local cluster is made of.
+#[derive(Clone, Debug)]
+pub struct LocalOptions {
+    /// The cluster's name.
+    pub name: String,
+    /// How many nodes; numbered from 1.
+    pub nodes: u64,
+    /// Where the data folders go; a temporary folder, removed in the end, when there is none.
+    pub folder: Option<PathBuf>,
+    /// The plug-ins.
+    pub registry: Arc<Registry>,
+    /// Settings of the logs.
+    pub log: LogOptions,
+    /// Settings of the network.
+    pub quic: QuicSettings,
+    /// Bytes of requests that may be under way on each node.
+    pub request_bytes_max: usize,
+}
+
+impl LocalOptions {
+    /// Three nodes in a temporary folder.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            nodes: 3,
+            folder: None,
+            registry: Arc::new(crate::registry()),
+            log: LogOptions::new(0),
+            quic: QuicSettings::default(),
+            request_bytes_max: 64 << 20,
+        }
+    }
+}
+
+enum Folder {
+    Temporary(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
+}
+
+/// A cluster of nodes in this process.
+pub struct LocalCluster {
+    options: LocalOptions,
+    folder: Folder,
+    authority: ClusterAuthority,
+    addresses: Vec<SocketAddr>,
+    keyspaces: Vec<Descriptor>,
+    nodes: Vec<Option<Node>>,
+}
+
+impl std::fmt::Debug for LocalCluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalCluster")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LocalCluster {
+    /// Formats and starts the nodes. `keyspaces` come without keyspace 0, which is added; their
+    /// numbers must be 1 and up.
+    ///
+    /// # Errors
+    /// Those of [`Node::start`], and `StorageFailed` when no folder can be made.
+    pub async fn start(options: LocalOptions, keyspaces: Vec<Descriptor>) -> Result<Self, Error> {
+        let failed = |e: std::io::Error| {
+            Error::new(ErrorKind::StorageFailed, "make a folder").with("detail", e)
+        };
+        let folder = match &options.folder {
+            Some(folder) => {
+                std::fs::create_dir_all(folder).map_err(failed)?;
+                Folder::Kept(folder.clone())
+            }
+            None => Folder::Temporary(tempfile::tempdir().map_err(failed)?),
+        };
+        let authority = ClusterAuthority::create(&options.name, Validity::days(CERT_DAYS))?;
+        let ids: Vec<NodeId> = (1..=options.nodes).map(NodeId).collect();
+        let addresses = ids
+            .iter()
+            .map(|_| free_address())
+            .collect::<Result<_, _>>()?;
+        let catalogue = catalogue_descriptor(&ids);
+        let keyspaces = std::iter::once(catalogue).chain(keyspaces).collect();
+        let nodes = ids.iter().map(|_| None).collect();
+        let mut cluster = Self {
+            options,
+            folder,
+            authority,
+            addresses,
+            keyspaces,
+            nodes,
+        };
+        for id in ids {
+            format(&cluster.data(id), &cluster.format_options(id))?;
+            cluster.start_node(id).await?;
+        }
+        Ok(cluster)
+    }
+
+    /// Starts a node that was stopped.
+    ///
+    /// # Errors
+    /// Those of [`Node::start`].
+    pub async fn start_node(&mut self, id: NodeId) -> Result<(), Error> {
+        let index = self.index(id)?;
+        let node = Node::start(self.node_options(id)?).await?;
+        if let Some(place) = self.nodes.get_mut(index) {
+            *place = Some(node);
+        }
+        Ok(())
+    }
+
+    /// Stops a node in order.
+    ///
+    /// # Errors
+    /// Those of its stop.
+    pub async fn stop_node(&mut self, id: NodeId) -> Result<(), Error> {
+        let index = self.index(id)?;
+        match self.nodes.get_mut(index).and_then(Option::take) {
+            Some(node) => node.handle().stop(Duration::from_millis(200)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A running node.
+    ///
+    /// # Errors
+    /// `Unavailable` when it does not run.
+    pub fn node(&self, id: NodeId) -> Result<&Node, Error> {
+        let index = self.index(id)?;
+        let stopped = || Error::new(ErrorKind::Unavailable, "use a node").with("node", id);
+        self.nodes
+            .get(index)
+            .and_then(Option::as_ref)
+            .ok_or_else(stopped)
+    }
+
+    /// The nodes' numbers.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (1..=self.options.nodes).map(NodeId)
+    }
+
+    /// Where the nodes listen, in the order of their numbers.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The keyspaces, keyspace 0 first.
+    pub fn keyspaces(&self) -> &[Descriptor] {
+        &self.keyspaces
+    }
+
+    /// Waits until every running node knows every keyspace.
+    ///
+    /// # Errors
+    /// `Timeout` after `patience`.
+    pub async fn ready(&self, patience: Duration) -> Result<(), Error> {
+        let names = || self.keyspaces.iter().map(|descriptor| &descriptor.name);
+        let known = |node: &Node| {
+            let catalogue = node.handle().catalogue();
+            names().all(|name| catalogue.by_name(name).is_ok())
+        };
+        let all = async {
+            while !self.nodes.iter().flatten().all(known) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(patience, all).await.map_err(|_| {
+            Error::new(ErrorKind::Timeout, "start a cluster")
+                .with("detail", "not every node knows every keyspace")
+        })
+    }
+
+    /// Certificates for a client of this cluster.
+    ///
+    /// # Errors
+    /// `Unexpected` when the authority fails.
+    pub fn client_tls(&self, name: &str) -> Result<TlsIdentity, Error> {
+        self.tls(&Identity::Client(name.to_owned()))
+    }
+
+    /// The cluster's authority, to issue more certificates.
+    pub const fn authority(&self) -> &ClusterAuthority {
+        &self.authority
+    }
+
+    /// The folder that holds the nodes' data folders.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A node's data folder.
+    pub fn data(&self, id: NodeId) -> PathBuf {
+        self.folder.path().join(format!("node-{}", id.0))
+    }
+
+    /// Stops every node in order.
+    ///
+    /// # Errors
+    /// The first failure; the others are stopped all the same.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        let mut result = Ok(());
+        for id in self.ids() {
+            let stopped = self.stop_node(id).await;
+            result = result.and(stopped);
+        }
+        result
+    }
+
+    fn index(&self, id: NodeId) -> Result<usize, Error> {
+        let known = id.0 >= 1 && id.0 <= self.options.nodes;
+        let index = usize::try_from(id.0.saturating_sub(1))
+            .ok()
+            .filter(|_| known);
+        index.ok_or_else(|| Error::new(ErrorKind::ConfigInvalid, "use a node").with("node", id))
+    }
+
+    fn tls(&self, who: &Identity) -> Result<TlsIdentity, Error> {
+        let issued = self.authority.issue(who, CERT_DAYS)?;
+        TlsIdentity::from_pem(self.authority.cert_pem(), &issued.cert_pem, &issued.key_pem)
+    }
+
+    fn format_options(&self, node: NodeId) -> FormatOptions {
+        FormatOptions {
+            cluster_name: self.options.name.clone(),
+            cluster: cluster_id_of(&self.options.name),
+            node,
+            site: Site::default(),
+        }
+    }
+
+    fn node_options(&self, id: NodeId) -> Result<NodeOptions, Error> {
+        let index = self.index(id)?;
+        let listen = self.addresses.get(index).copied();
+        let listen = listen.ok_or_else(|| Error::new(ErrorKind::Unexpected, "start a node"))?;
+        let mut node = NodeOptions::new(self.data(id), listen, self.tls(&Identity::Node(id))?);
+        let all = || self.ids().zip(&self.addresses);
+        let peers = all().filter(|(other, _)| *other != id);
+        node.peers = peers.map(|(other, at)| (other, at.to_string())).collect();
+        node.keyspaces.clone_from(&self.keyspaces);
+        node.members = all().map(|(other, at)| member(other, *at)).collect();
+        node.registry = Arc::clone(&self.options.registry);
+        node.log = self.options.log.clone();
+        node.quic = self.options.quic;
+        node.request_bytes_max = self.options.request_bytes_max;
+        Ok(node)
+    }
+}
+
+/// The descriptor of keyspace 0 on these nodes.
+pub fn catalogue_descriptor(nodes: &[NodeId]) -> Descriptor {
+    let id = KeyspaceId::CATALOGUE;
+    let mut catalogue = Descriptor::single_shard(id, "catalogue", "single-leader", nodes);
+    catalogue.options.acks = repertoire_core::Acks::Majority;
+    catalogue
+}
+
+fn member(node: NodeId, address: SocketAddr) -> Member {
+    Member {
+        node,
+        incarnation: None,
+        address: address.to_string(),
+        site: Site::default(),
+    }
+}
+
+fn free_address() -> Result<SocketAddr, Error> {
+    let bound = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    bound.map_err(|e| Error::new(ErrorKind::Unexpected, "find a free port").with("detail", e))
+}
