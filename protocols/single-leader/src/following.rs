@@ -56,8 +56,8 @@ impl Following {
         let is_rival = append.epoch == state.hard.epoch && state.hard.leader != Some(from);
         let is_stale = append.epoch < state.hard.epoch && !planted(Bug::StaleLeaderAccepted);
         if is_stale || is_rival {
-            let epoch = state.hard.epoch;
-            fx.send(from, Message::Fenced(Fenced { epoch }));
+            let (seen, own) = (state.hard.epoch, append.epoch);
+            fx.send(from, Message::Fenced(Fenced { seen, own }));
             fx.count("leader-fenced", append.epoch.0);
             return;
         }

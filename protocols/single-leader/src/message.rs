@@ -65,11 +65,14 @@ pub struct Reject {
     pub needs_snapshot: bool,
 }
 
-/// The receiver of this message speaks with an authority that is over.
+/// The receiver of this message spoke with an authority that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fenced {
     /// The epoch in force.
-    pub epoch: LeaderEpoch,
+    pub seen: LeaderEpoch,
+    /// The epoch that is over. A leader may have begun a newer one since: then the message that is
+    /// answered was late, and the answer means nothing to it.
+    pub own: LeaderEpoch,
 }
 
 /// A message of the protocol.

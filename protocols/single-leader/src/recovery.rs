@@ -97,7 +97,9 @@ impl SingleLeader {
         }
         let state = &mut self.state;
         state.visible_history = history.unwrap_or_default();
-        if state.log.goes_on_after(position) {
+        // Below an earlier checkpoint the log may be trimmed.
+        let is_kept = position.lsn >= state.snapshot && state.log.goes_on_after(position);
+        if is_kept {
             let (stream, upto) = (STREAM, position);
             fx.log(LogOp::Checkpoint { stream, upto });
         } else {

@@ -124,8 +124,8 @@ impl SingleLeader {
                     self.stand_down(fx);
                     self.on_message(now, from, Message::Append(append), fx);
                 } else {
-                    let epoch = self.state.hard.epoch;
-                    fx.send(from, Message::Fenced(Fenced { epoch }));
+                    let (seen, own) = (self.state.hard.epoch, append.epoch);
+                    fx.send(from, Message::Fenced(Fenced { seen, own }));
                     fx.count("leader-fenced", append.epoch.0);
                 }
             }
@@ -148,12 +148,13 @@ impl SingleLeader {
     /// so this replica does not lead again before it has followed that leader: its log may lack
     /// what the group has acknowledged.
     fn on_fenced(&mut self, fenced: Fenced, fx: &mut Effects<Message>) {
-        if fenced.epoch < self.state.hard.epoch {
+        if fenced.own != self.state.hard.epoch || fenced.seen < fenced.own {
+            fx.count("fence-outdated", fenced.own.0);
             return;
         }
         self.stand_down(fx);
         let hard = HardState {
-            epoch: fenced.epoch,
+            epoch: fenced.seen,
             leader: None,
         };
         self.state.establish(hard, fx);

@@ -150,6 +150,16 @@ impl Disk {
         self.durable.snapshot.clone()
     }
 
+    /// Whether the medium holds the record that was given out as `position`, in the log or below
+    /// its base.
+    pub(crate) fn holds(&self, position: EntryId) -> bool {
+        let holds = |entry: &Entry| {
+            entry.epoch == position.epoch
+                && (entry.first..=entry.last_lsn()).contains(&position.lsn)
+        };
+        position.lsn <= self.durable.base.lsn || self.durable.entries.iter().any(holds)
+    }
+
     pub(crate) fn recovered(&self) -> RecoveredGroup {
         let image = &self.durable;
         let stream = RecoveredStream {

@@ -8,6 +8,7 @@
     reason = "a harness fails by panicking, and says why"
 )]
 
+pub(crate) mod chaos;
 pub(crate) mod disk;
 pub(crate) mod show;
 
@@ -38,6 +39,7 @@ pub(crate) struct Node {
     boots: u64,
     proposals: u64,
     placed: BTreeMap<u64, EntryId>,
+    asked: BTreeMap<u64, Acks>,
     /// Whether syncs wait for the test.
     pub(crate) is_held: bool,
     /// Whether input is collected instead of being flushed at once.
@@ -49,6 +51,7 @@ pub(crate) struct Node {
 pub(crate) struct Acked {
     pub(crate) position: EntryId,
     pub(crate) copies: u8,
+    pub(crate) acks: Acks,
 }
 
 pub(crate) struct Cluster {
@@ -59,6 +62,8 @@ pub(crate) struct Cluster {
     pub(crate) descriptor: Arc<Descriptor>,
     /// Snapshots ordered, as (sender, receiver).
     pub(crate) snapshots: BTreeSet<(u64, u64)>,
+    /// Those of them that the receiver asked for.
+    pub(crate) fetches: BTreeSet<(u64, u64)>,
     pub(crate) trace: Vec<String>,
     pub(crate) acked: Vec<Acked>,
     pub(crate) proposed: u64,
@@ -71,8 +76,9 @@ impl Cluster {
         descriptor.id = KeyspaceId(1);
         SingleLeader::validate(&descriptor).expect("a valid descriptor");
         let ids: Vec<u64> = descriptor
-            .voters(GroupId::new(1, 0).shard)
-            .map(|n| n.0)
+            .replicas(GroupId::new(1, 0).shard)
+            .iter()
+            .map(|spec| spec.node.0)
             .collect();
         let mut cluster = Self {
             now: Mono(0),
@@ -81,6 +87,7 @@ impl Cluster {
             cut: BTreeSet::new(),
             descriptor: Arc::new(descriptor),
             snapshots: BTreeSet::new(),
+            fetches: BTreeSet::new(),
             trace: Vec::new(),
             acked: Vec::new(),
             proposed: 0,
@@ -98,6 +105,7 @@ impl Cluster {
                 boots: 0,
                 proposals: 0,
                 placed: BTreeMap::new(),
+                asked: BTreeMap::new(),
                 is_held: false,
                 is_batching: false,
             };
@@ -160,7 +168,9 @@ impl Cluster {
         let node = self.node_mut(id);
         node.machine = None;
         node.disk.lose_power(survives);
-        self.links.retain(|(from, to), _| *from != id && *to != id);
+        // What it has sent may still arrive; what was sent to it is gone.
+        self.links.retain(|(_, to), _| *to != id);
+        self.fetches.retain(|(from, to)| *from != id && *to != id);
         self.snapshots.retain(|(from, to)| *from != id && *to != id);
     }
 
@@ -243,7 +253,10 @@ impl Cluster {
             self.note(id, &show::snapshot(&order));
             match order {
                 SnapshotOrder::Send { to } => self.snapshots.insert((id, to.0)),
-                SnapshotOrder::Fetch { from } => self.snapshots.insert((from.0, id)),
+                SnapshotOrder::Fetch { from } => {
+                    self.fetches.insert((from.0, id));
+                    self.snapshots.insert((from.0, id))
+                }
             };
         }
         for count in telemetry {
@@ -286,17 +299,19 @@ impl Cluster {
                 let node = self.node_mut(id);
                 let later = node.placed.split_off(&(through.0 + 1));
                 let done = std::mem::replace(&mut node.placed, later);
-                let copies = *copies;
-                let acked = done
-                    .into_values()
-                    .map(|position| Acked { position, copies });
-                self.acked.extend(acked);
+                let asked = node.asked.clone();
+                self.acked
+                    .extend(done.into_iter().map(|(proposal, position)| Acked {
+                        position,
+                        copies: *copies,
+                        acks: asked[&proposal],
+                    }));
             }
             Fate::Refused { .. } | Fate::Unknown { .. } => {}
         }
     }
 
-    fn note(&mut self, id: u64, what: &str) {
+    pub(crate) fn note(&mut self, id: u64, what: &str) {
         self.trace.push(format!("n{id} {what}"));
     }
 
@@ -312,6 +327,7 @@ impl Cluster {
         self.proposed += 1;
         let node = self.node_mut(id);
         node.proposals += 1;
+        node.asked.insert(node.proposals, acks);
         let proposal = Proposal {
             id: ProposalId(node.proposals),
             count,
@@ -424,6 +440,13 @@ impl Cluster {
                 continue;
             }
             let engine = self.node(from).engine.clone();
+            let has = self.node(to).engine.position;
+            if !self.fetches.remove(&(from, to)) && has.lsn >= engine.position.lsn {
+                // Ordered when the receiver was behind, which it is no longer.
+                let (to, position) = (NodeId(to), Some(has));
+                self.step(from, Input::SnapshotSent { to, position });
+                continue;
+            }
             let (position, frontier) = (engine.position, engine.frontier.clone());
             let receiver = self.node_mut(to);
             receiver.disk.store_snapshot(&engine);

@@ -38,7 +38,10 @@ pub(crate) fn message(message: &Message) -> String {
         }
         Message::Reject(reject) if reject.needs_snapshot => "reject: needs a snapshot".to_owned(),
         Message::Reject(reject) => format!("reject: go on from {}", reject.hint),
-        Message::Fenced(fenced) => format!("fenced: {} is in force", fenced.epoch),
+        Message::Fenced(fenced) => {
+            let (own, seen) = (fenced.own.0, fenced.seen.0);
+            format!("fenced: epoch {own} is over, {seen} is in force")
+        }
     }
 }
 
