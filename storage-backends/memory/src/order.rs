@@ -44,13 +44,16 @@ impl Order {
         Hint { at, version }
     }
 
-    /// Reads what an insertion or removal will need, to warm the cache.
-    pub(crate) fn touch(&self, hint: Hint) -> u64 {
-        let Some(leaf) = self.leaves.get(hint.at) else {
-            return 0;
-        };
-        // One slot of each cache line, and the last one, behind which a new one goes.
-        let lines = leaf.slots.iter().step_by(16).chain(leaf.slots.last());
+    /// Reads what an insertion will need, to warm the cache: the place behind the last slot.
+    pub(crate) fn touch_end(&self, hint: Hint) -> u64 {
+        let last = self.leaves.get(hint.at).and_then(|leaf| leaf.slots.last());
+        last.map_or(0, |&slot| slot.into())
+    }
+
+    /// Reads what a removal will need: all slots, one of each cache line.
+    pub(crate) fn touch_all(&self, hint: Hint) -> u64 {
+        let slots = self.leaves.get(hint.at).map_or(&[][..], |leaf| &leaf.slots);
+        let lines = slots.iter().step_by(16);
         lines.fold(0, |sum, &slot| sum ^ u64::from(slot))
     }
 

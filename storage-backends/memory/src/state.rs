@@ -149,6 +149,9 @@ impl State {
         let structural = group.iter().zip(places.iter());
         structural
             .filter(|(change, place)| is_structural(change, place))
-            .fold(0, |sum, (_, place)| sum ^ order.touch(place.hint))
+            .fold(0, |sum, (change, place)| match change.value {
+                Some(_) => sum ^ order.touch_end(place.hint),
+                None => sum ^ order.touch_all(place.hint),
+            })
     }
 }
