@@ -28,7 +28,7 @@ fn admit(inner: &Arc<Inner>, incoming: Incoming) {
     let settings = &inner.config.settings;
     let address = incoming.remote_address();
     let open = inner.handshakes();
-    if inner.is_closing() || open >= settings.handshakes_max {
+    if inner.is_closing() || open >= inner.handshakes_max(address.ip()) {
         inner.counters.refused(RefusalReason::TooMany);
         incoming.refuse();
         return;
@@ -42,7 +42,8 @@ fn admit(inner: &Arc<Inner>, incoming: Incoming) {
     add(&inner.counters.handshakes, 1);
     let place = inner.begin_handshake();
     let inner = inner.clone();
-    tokio::spawn(async move {
+    let task = inner.clone();
+    task.spawn(async move {
         if let Err(end) = handle(&inner, incoming, place).await {
             inner.report(&address, &end);
         }

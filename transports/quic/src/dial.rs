@@ -72,7 +72,7 @@ fn jittered(pause: Duration) -> Duration {
 
 async fn connect(inner: &Inner, peer: &Peer) -> Result<(Connection, Hello), LinkEnd> {
     let settings = &inner.config.settings;
-    let connecting = timeout(settings.handshake_timeout, begin(inner, peer));
+    let connecting = timeout(settings.dial_timeout, begin(inner, peer));
     let connection = connecting
         .await
         .unwrap_or_else(|_| Err(LinkEnd::lost("the peer did not answer in time")))?;
@@ -98,8 +98,7 @@ async fn begin(inner: &Inner, peer: &Peer) -> Result<Connection, LinkEnd> {
         .next()
         .ok_or_else(|| LinkEnd::lost(format!("{text} has no address")))?;
     let endpoint = inner
-        .endpoint
-        .get()
+        .endpoint()
         .ok_or_else(|| LinkEnd::lost("not started"))?;
     let identity = &inner.config.tls;
     let config = dialling(identity, Some(peer.id), ALPN_PEER, &inner.config.settings)

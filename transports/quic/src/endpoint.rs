@@ -138,6 +138,7 @@ fn transport(settings: &QuicSettings) -> TransportConfig {
         .receive_window(VarInt::from_u32(window))
         .send_window(window.into())
         .max_idle_timeout(idle)
+        .initial_rtt(settings.initial_rtt)
         .keep_alive_interval(Some(settings.keep_alive))
         .datagram_receive_buffer_size(None)
         .enable_segmentation_offload(settings.segmentation_offload);

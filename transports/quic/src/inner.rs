@@ -1,7 +1,8 @@
 //! What all tasks of a transport share.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -9,7 +10,7 @@ use dashmap::DashMap;
 use quinn::Endpoint;
 use repertoire_core::{LinkEvent, NodeId, TransportSink};
 use repertoire_wire::hello::{Hello, RefusalReason, Speaker};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::counters::Counters;
 use crate::peer::Peer;
@@ -22,7 +23,8 @@ pub(crate) struct Inner {
     pub(crate) config: QuicConfig,
     pub(crate) counters: Counters,
     pub(crate) catalogue_version: AtomicU64,
-    pub(crate) endpoint: OnceLock<Endpoint>,
+    endpoint: Mutex<Option<Endpoint>>,
+    running: Mutex<Option<mpsc::Sender<()>>>,
     pub(crate) sink: OnceLock<Arc<dyn TransportSink>>,
     pub(crate) clients: OnceLock<Arc<dyn ClientAcceptor>>,
     pub(crate) peers: DashMap<NodeId, Arc<Peer>>,
@@ -38,7 +40,8 @@ impl Inner {
             config,
             counters: Counters::default(),
             catalogue_version: AtomicU64::new(0),
-            endpoint: OnceLock::new(),
+            endpoint: Mutex::default(),
+            running: Mutex::default(),
             sink: OnceLock::new(),
             clients: OnceLock::new(),
             peers: DashMap::new(),
@@ -77,6 +80,46 @@ impl Inner {
         *self.closing.borrow()
     }
 
+    /// The endpoint, between start and close.
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+        self.endpoint
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_endpoint(&self, endpoint: Option<Endpoint>) {
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = endpoint;
+    }
+
+    /// Runs a task that [`count_tasks`](Self::count_tasks) counts.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let token = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        tokio::spawn(async move {
+            task.await;
+            drop(token);
+        });
+    }
+
+    /// From now on, counts tasks. Returns what resolves to `None` when none is left.
+    pub(crate) fn count_tasks(&self) -> mpsc::Receiver<()> {
+        let (token, end) = mpsc::channel(1);
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+        end
+    }
+
+    /// Counts no more tasks.
+    pub(crate) fn stop_counting(&self) {
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+
     /// Counts and reports a refused connection.
     pub(crate) fn report(&self, who: &dyn std::fmt::Display, end: &LinkEnd) {
         if let Some(reason) = end.refusal {
@@ -104,6 +147,21 @@ impl Inner {
     /// Handshakes under way.
     pub(crate) fn handshakes(&self) -> usize {
         self.handshakes.load(Ordering::Relaxed)
+    }
+
+    /// How many unfinished handshakes are too many for one from `address`. Peers have places of
+    /// their own, so that strangers cannot keep the cluster apart.
+    pub(crate) fn handshakes_max(&self, address: IpAddr) -> usize {
+        let max = self.config.settings.handshakes_max;
+        if self.handshakes() < max {
+            return max;
+        }
+        let is_there = |text: &str| text.parse().is_ok_and(|at: SocketAddr| at.ip() == address);
+        if self.peers.iter().any(|peer| is_there(&peer.address())) {
+            max + self.peers.len()
+        } else {
+            max
+        }
     }
 
     /// Takes a place among the clients' connections, if there is one.

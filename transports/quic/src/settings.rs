@@ -81,6 +81,11 @@ pub struct QuicSettings {
     pub idle_timeout: Duration,
     /// An idle link is kept alive at this interval.
     pub keep_alive: Duration,
+    /// Round trip assumed before the first one is measured: a first packet that is lost, because
+    /// the peer is just starting, is sent again after three of these.
+    pub initial_rtt: Duration,
+    /// One attempt to reach a peer is given up after this time and followed by another.
+    pub dial_timeout: Duration,
     /// The TLS handshake must end within this time.
     pub handshake_timeout: Duration,
     /// The hello must come within this time after the handshake.
@@ -114,6 +119,8 @@ impl Default for QuicSettings {
             socket_buffer: 4 << 20,
             idle_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(3),
+            initial_rtt: Duration::from_millis(50),
+            dial_timeout: Duration::from_millis(1500),
             handshake_timeout: Duration::from_secs(5),
             hello_timeout: Duration::from_secs(2),
             reconnect_min: Duration::from_millis(20),

@@ -1,14 +1,15 @@
 //! The transport as the runtime sees it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use quinn::VarInt;
 use repertoire_core::{Error, ErrorKind, NodeId, Outgoing, Transport, TransportSink};
 use repertoire_wire::hello::{Hello, RefusalReason};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::accept;
@@ -23,17 +24,25 @@ use crate::session::ClientAcceptor;
 use crate::settings::QuicConfig;
 
 /// Time for the last packets after everything else is done.
-const LINGER: Duration = Duration::from_millis(200);
+const LINGER: Duration = Duration::from_secs(1);
+
+/// quinn's own task drops the socket when it notices that nobody needs it.
+const SOCKET_YIELDS: usize = 8;
 
 /// QUIC between nodes, and from clients to this node. Cheap to clone.
 #[derive(Clone)]
-pub struct QuicTransport(Arc<Inner>);
+pub struct QuicTransport(Arc<Shared>);
+
+struct Shared {
+    inner: Arc<Inner>,
+    tasks: Mutex<Option<mpsc::Receiver<()>>>,
+}
 
 impl std::fmt::Debug for QuicTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("QuicTransport")
-            .field("node", &self.0.config.node)
-            .field("peers", &self.0.peers.len())
+            .field("node", &self.inner().config.node)
+            .field("peers", &self.inner().peers.len())
             .finish_non_exhaustive()
     }
 }
@@ -60,73 +69,84 @@ impl QuicTransport {
                     .insert(*id, Arc::new(Peer::new(*id, address.clone())));
             }
         }
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(Shared {
+            inner: Arc::new(inner),
+            tasks: Mutex::default(),
+        })))
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Option<mpsc::Receiver<()>>> {
+        self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inner(&self) -> &Arc<Inner> {
+        &self.0.inner
     }
 
     /// Serves clients, too. To be called before [`start`](Transport::start).
     pub fn serve_clients(&self, acceptor: Arc<dyn ClientAcceptor>) {
         // The first acceptor stays.
-        let _set = self.0.clients.set(acceptor);
+        let _set = self.inner().clients.set(acceptor);
     }
 
     /// The address it listens on, once started: with port 0 the system chooses one.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.0.endpoint.get()?.local_addr().ok()
+        self.inner().endpoint()?.local_addr().ok()
     }
 
     /// Adds a member, or gives a member a new address.
     pub fn add_peer(&self, id: NodeId, address: String) {
-        if id == self.0.config.node {
+        if id == self.inner().config.node {
             return;
         }
-        if let Some(peer) = self.0.peer(id) {
-            let mut known = peer
-                .address
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(peer) = self.inner().peer(id) {
+            let mut known = peer.address.lock().unwrap_or_else(PoisonError::into_inner);
             *known = address;
             return;
         }
         let peer = Arc::new(Peer::new(id, address));
-        self.0.peers.insert(id, peer.clone());
-        if self.0.endpoint.get().is_some() {
+        self.inner().peers.insert(id, peer.clone());
+        if self.inner().endpoint().is_some() {
             self.keep(peer);
         }
     }
 
     /// Ends the link to a former member and dials it no more.
     pub fn remove_peer(&self, id: NodeId) {
-        if let Some((_, peer)) = self.0.peers.remove(&id) {
+        if let Some((_, peer)) = self.inner().peers.remove(&id) {
             peer.removed.send_replace(true);
         }
     }
 
     /// What a connected peer said of itself.
     pub fn peer_hello(&self, id: NodeId) -> Option<Hello> {
-        self.0.peer(id)?.link().map(|link| link.hello.clone())
+        self.inner().peer(id)?.link().map(|link| link.hello.clone())
     }
 
     /// Ends the link to a peer whose frames make no sense; it is dialled again.
     pub fn disconnect(&self, id: NodeId, reason: RefusalReason, detail: &str) {
-        if let Some(link) = self.0.peer(id).and_then(|peer| peer.link()) {
+        if let Some(link) = self.inner().peer(id).and_then(|peer| peer.link()) {
             LinkEnd::refused(reason, detail).close(&link.connection);
         }
     }
 
     /// The catalogue version that later hellos announce.
     pub fn set_catalogue_version(&self, version: u64) {
-        self.0.catalogue_version.store(version, Ordering::Relaxed);
+        self.inner()
+            .catalogue_version
+            .store(version, Ordering::Relaxed);
     }
 
     /// What was counted so far.
     pub fn stats(&self) -> TransportStats {
-        self.0.counters.snapshot()
+        self.inner().counters.snapshot()
     }
 
     /// The lower id dials.
     fn keep(&self, peer: Arc<Peer>) {
-        if self.0.config.node < peer.id {
-            tokio::spawn(dial::keep(self.0.clone(), peer));
+        if self.inner().config.node < peer.id {
+            let inner = self.inner();
+            inner.spawn(dial::keep(inner.clone(), peer));
         }
     }
 }
@@ -134,16 +154,17 @@ impl QuicTransport {
 #[async_trait]
 impl Transport for QuicTransport {
     async fn start(&self, sink: Arc<dyn TransportSink>) -> Result<(), Error> {
-        let config = &self.0.config;
+        let inner = self.inner();
+        let config = &inner.config;
         let endpoint = endpoint::open(config.listen, &config.tls, &config.settings)?;
-        let is_first =
-            self.0.sink.set(sink).is_ok() && self.0.endpoint.set(endpoint.clone()).is_ok();
-        if !is_first {
+        if inner.sink.set(sink).is_err() {
             return Err(Error::new(ErrorKind::Unexpected, "start transport")
                 .with("problem", "it was started before"));
         }
-        tokio::spawn(accept::run(self.0.clone(), endpoint));
-        let peers: Vec<_> = self.0.peers.iter().map(|peer| peer.clone()).collect();
+        inner.set_endpoint(Some(endpoint.clone()));
+        *self.tasks() = Some(inner.count_tasks());
+        inner.spawn(accept::run(inner.clone(), endpoint));
+        let peers: Vec<_> = inner.peers.iter().map(|peer| peer.clone()).collect();
         for peer in peers {
             self.keep(peer);
         }
@@ -151,24 +172,25 @@ impl Transport for QuicTransport {
     }
 
     fn send(&self, to: NodeId, frames: Vec<Outgoing>) -> usize {
-        match self.0.peer(to).and_then(|peer| peer.link()) {
-            Some(link) => link.send(&frames, &self.0.counters),
+        match self.inner().peer(to).and_then(|peer| peer.link()) {
+            Some(link) => link.send(&frames, &self.inner().counters),
             None => 0,
         }
     }
 
     fn resume(&self, peer: NodeId) {
-        if let Some(link) = self.0.peer(peer).and_then(|peer| peer.link()) {
+        if let Some(link) = self.inner().peer(peer).and_then(|peer| peer.link()) {
             link.gate.resume();
         }
     }
 
     async fn close(&self, patience: Duration) {
-        self.0.closing.send_replace(true);
-        let Some(endpoint) = self.0.endpoint.get() else {
+        let inner = self.inner();
+        inner.closing.send_replace(true);
+        let Some(endpoint) = inner.endpoint() else {
             return;
         };
-        let peers: Vec<_> = self.0.peers.iter().map(|peer| peer.clone()).collect();
+        let peers: Vec<_> = inner.peers.iter().map(|peer| peer.clone()).collect();
         let finished = async {
             for peer in peers.iter().filter(|peer| peer.link().is_some()) {
                 let _turn = peer.turn.lock().await;
@@ -178,5 +200,16 @@ impl Transport for QuicTransport {
         let code = VarInt::from(RefusalReason::ShuttingDown.code());
         endpoint.close(code, b"shutting down");
         let _idle = timeout(LINGER, endpoint.wait_idle()).await;
+        // The address is free once nothing holds the socket.
+        inner.set_endpoint(None);
+        inner.stop_counting();
+        drop(endpoint);
+        let tasks = self.tasks().take();
+        if let Some(mut tasks) = tasks {
+            let _ended = timeout(LINGER, tasks.recv()).await;
+        }
+        for _ in 0..SOCKET_YIELDS {
+            tokio::task::yield_now().await;
+        }
     }
 }

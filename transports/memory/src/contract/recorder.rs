@@ -24,8 +24,8 @@ pub struct Seen {
     pub writable: Vec<NodeId>,
     /// Frames (number and length of the body) per peer and class, in order.
     pub frames: BTreeMap<(NodeId, Class), Vec<(u32, usize)>>,
-    /// Deliveries so far, and the class of each, in order.
-    pub deliveries: Vec<(NodeId, Class)>,
+    /// Class and number of frames of each delivery, in order.
+    pub deliveries: Vec<(NodeId, Class, usize)>,
     /// Classes whose deliveries are refused.
     pub refusing: Vec<Class>,
     /// A frame came from a peer whose link was not up.
@@ -107,7 +107,7 @@ impl TransportSink for Recorder {
             frames,
         } = delivery;
         seen.early |= !seen.up.contains(&from);
-        seen.deliveries.push((from, class));
+        seen.deliveries.push((from, class, frames.len()));
         let numbers = frames.iter().map(|frame| number_of(frame, class));
         seen.frames
             .entry((from, class))

@@ -25,8 +25,7 @@ use crate::certs::{Identity, identity_of};
 
 const MARK: &str = "refused-for-reason-";
 
-/// A refusal as rustls carries it.
-#[derive(Debug)]
+/// A refusal as rustls carries it. rustls prints it with `Debug`.
 struct Refused {
     reason: RefusalReason,
     detail: String,
@@ -41,6 +40,12 @@ impl fmt::Display for Refused {
             self.reason,
             self.detail
         )
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

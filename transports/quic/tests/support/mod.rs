@@ -7,11 +7,19 @@
     reason = "helpers of tests"
 )]
 
-use std::net::{SocketAddr, UdpSocket};
+pub(crate) mod raw;
 
-use repertoire_core::{ClusterId, Incarnation, NodeId};
+use std::future::Future;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use repertoire_core::{ClusterId, Incarnation, NodeId, Transport as _};
+use repertoire_transport_memory::contract::Recorder;
 use repertoire_transport_quic::certs::{ClusterAuthority, Identity, TlsIdentity, Validity};
-use repertoire_transport_quic::{ClientConfig, QuicConfig, QuicSettings, QuicTransport};
+use repertoire_transport_quic::{
+    ClientConfig, QuicConfig, QuicSettings, QuicTransport, RefusalReason,
+};
 
 /// A cluster's authority.
 pub(crate) struct Cluster {
@@ -28,6 +36,35 @@ pub(crate) fn free_address() -> SocketAddr {
 
 pub(crate) fn transport(config: QuicConfig) -> QuicTransport {
     QuicTransport::new(config).unwrap()
+}
+
+/// Runs a part of a test that must end.
+pub(crate) async fn within<T>(what: &str, part: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(Duration::from_secs(30), part).await;
+    done.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// Waits until a counter says so.
+pub(crate) async fn counted(node: &QuicTransport, reason: RefusalReason) {
+    let counting = async {
+        while !node.stats().refusals.contains_key(&reason) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(30), counting).await;
+    assert!(
+        done.is_ok(),
+        "no refusal for {reason}: {:?}",
+        node.stats().refusals
+    );
+}
+
+/// Starts a node.
+pub(crate) async fn start(config: QuicConfig) -> (QuicTransport, Arc<Recorder>) {
+    let node = transport(config);
+    let sink = Arc::new(Recorder::default());
+    node.start(sink.clone()).await.unwrap();
+    (node, sink)
 }
 
 impl Cluster {
