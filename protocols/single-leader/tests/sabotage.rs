@@ -52,7 +52,7 @@ fn every_planted_bug_is_found() {
     ];
     let found: Vec<_> = bugs
         .into_iter()
-        .map(|bug| (bug, found_by(bug, 600)))
+        .map(|bug| (bug, found_by(bug, 300)))
         .collect();
     let _ = std::panic::take_hook();
     println!("{found:#?}");

@@ -154,7 +154,12 @@ impl Chaos {
     }
 
     fn crash_or_boot(&mut self) {
-        let mut id = self.any_node();
+        // The leader's crashes are the ones that lose what others hold.
+        let mut id = if self.dice.roll(2) == 0 {
+            1
+        } else {
+            self.any_node()
+        };
         let mut down = self
             .cluster
             .nodes
@@ -175,6 +180,11 @@ impl Chaos {
             );
             for other in (1..=self.nodes).filter(|other| *other != id) {
                 self.cluster.peer(other, id, PeerEvent::Down);
+            }
+            if self.dice.roll(2) == 0 {
+                // Back at once, while what it sent before is still on its way.
+                self.boot(id);
+                self.cluster.sync(id);
             }
         } else {
             self.boot(id);
@@ -265,7 +275,7 @@ impl Chaos {
 
     fn sync(&mut self) {
         let id = self.any_node();
-        if id == self.weather.slow && self.dice.roll(20) > 0 {
+        if id == self.weather.slow && self.dice.roll(6) > 0 {
             return;
         }
         let node = self.cluster.node_mut(id);
