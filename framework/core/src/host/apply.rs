@@ -2,7 +2,7 @@
 
 use super::{Host, Job, ReplayedEntry};
 use crate::sabotage::{Bug, planted};
-use crate::{Entry, EntryId, Lsn, Machine, RecordReader, Remembered};
+use crate::{Entry, Lsn, Machine, RecordReader, Remembered};
 
 impl<M: Machine> Host<M> {
     /// Hands entries that became visible to the engine.
@@ -52,10 +52,5 @@ impl<M: Machine> Host<M> {
             }
         }
         skip
-    }
-
-    /// The position that reads of this moment are made at.
-    pub(super) fn read_position(&self) -> EntryId {
-        self.applied
     }
 }

@@ -114,6 +114,7 @@ impl<M: Machine> Host<M> {
         self.snapshot = None;
         self.since_checkpoint = 0;
         self.pipeline.stood_down();
+        self.reads.engine_replaced();
         let (position, frontier) = (header.position, header.frontier.clone());
         self.machine.step(
             now,

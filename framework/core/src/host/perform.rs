@@ -1,5 +1,6 @@
 //! Carrying out the effects that stay inside a host, and passing on the rest.
 
+use super::reads::ReadPoint;
 use super::{Host, Job, JobResult};
 use crate::{
     Admission, Durability, Error, ErrorKind, Fate, GroupLogOp, Input, LogOp, Machine, Now, Outcome,
@@ -107,10 +108,19 @@ impl<M: Machine> Host<M> {
             let Some(request) = self.reads.get(ticket) else {
                 continue;
             };
+            let query = request.query.clone();
+            let kept = if query == ReadQuery::Digest {
+                self.replicated_digest()
+            } else {
+                StateDigest::default()
+            };
+            let position = self.applied;
+            self.reads.asked(ticket, ReadPoint { position, kept });
+            let wall = now.wall;
             let job = Job::Query {
                 ticket,
-                query: request.query.clone(),
-                wall: now.wall,
+                query,
+                wall,
             };
             busy |= self.dispatch(now, job);
         }
@@ -150,22 +160,21 @@ impl<M: Machine> Host<M> {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Result<crate::Answer, crate::EngineError>) {
+        let point = self.reads.answered(ticket);
         let Some(request) = self.reads.close(ticket) else {
             return;
         };
+        let position = Position::Entry(point.position);
         let outcome = match answer {
             Ok(crate::Answer::Digest(rows)) if request.query == ReadQuery::Digest => {
-                let digest = self.replicated_digest(StateDigest(rows));
-                let position = Position::Entry(self.read_position());
+                let mut digest = point.kept;
+                digest.add(RowDigest(rows));
                 Outcome::Answered {
                     position,
                     answer: crate::Answer::Digest(digest.0),
                 }
             }
-            Ok(answer) => Outcome::Answered {
-                position: Position::Entry(self.read_position()),
-                answer,
-            },
+            Ok(answer) => Outcome::Answered { position, answer },
             Err(error) => {
                 let error = Error::new(ErrorKind::StorageFailed, "read").with("detail", error);
                 Outcome::Failed(Box::new(error))
@@ -178,8 +187,9 @@ impl<M: Machine> Host<M> {
         });
     }
 
-    /// Adds what the host itself keeps of the replicated space to an engine's digest.
-    fn replicated_digest(&self, mut digest: StateDigest) -> StateDigest {
+    /// The digest of what the host itself keeps of the replicated space.
+    fn replicated_digest(&self) -> StateDigest {
+        let mut digest = StateDigest::default();
         self.dedup.export(&mut |key, value| {
             digest.add(RowDigest::of(Space::Replicated, key, value));
         });

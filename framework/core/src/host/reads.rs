@@ -3,14 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Error, ErrorKind, GroupId, Lsn, Mono, Outcome, ReadRequest, Reply, Ticket, WriteOutcome,
+    EntryId, Error, ErrorKind, GroupId, Lsn, Mono, Outcome, ReadRequest, Reply, StateDigest,
+    Ticket, WriteOutcome,
 };
+
+/// What a replica stood at when it handed a read to the engine. The answer may come from another
+/// thread, after more has been applied, and belongs to this point all the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ReadPoint {
+    /// The last record handed to the engine before the read.
+    pub(super) position: EntryId,
+    /// For a digest: what the host keeps of the replicated space.
+    pub(super) kept: StateDigest,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct ReadDesk {
     open: BTreeMap<Ticket, ReadRequest>,
     /// Reads that may be answered once the engine has applied that far.
     parked: BTreeSet<(Lsn, Ticket)>,
+    /// Reads that the engine works on.
+    asked: BTreeMap<Ticket, ReadPoint>,
 }
 
 impl ReadDesk {
@@ -34,6 +47,21 @@ impl ReadDesk {
         }
         self.parked.pop_first();
         Some(ticket)
+    }
+
+    /// A read goes to the engine.
+    pub(super) fn asked(&mut self, ticket: Ticket, point: ReadPoint) {
+        self.asked.insert(ticket, point);
+    }
+
+    /// The engine answered a read: where it was asked.
+    pub(super) fn answered(&mut self, ticket: Ticket) -> ReadPoint {
+        self.asked.remove(&ticket).unwrap_or_default()
+    }
+
+    /// Forgets what a replaced engine will never answer. The requests end at their deadlines.
+    pub(super) fn engine_replaced(&mut self) {
+        self.asked.clear();
     }
 
     /// Ends a read; `None` when it was ended before.
