@@ -68,6 +68,7 @@ impl Pipeline {
             Arrival::Fresh => {}
             Arrival::Joined => return Ok(()),
             Arrival::Reused => return Err(Error::new(ErrorKind::RequestIdReuse, "write")),
+            Arrival::Over => return Err(Error::new(ErrorKind::SessionExpired, "write")),
         }
         let acks = request.acks.unwrap_or(self.options.acks);
         if self.is_blind(&operation) {
@@ -132,6 +133,9 @@ impl Pipeline {
         changes: Option<&[RowChange]>,
         result: &[u8],
     ) -> Result<(), Error> {
+        if !self.flights.capture(&request.id) {
+            return Err(Error::new(ErrorKind::SessionExpired, "write"));
+        }
         let format = std::sync::Arc::clone(&self.format);
         let context = RecordContext { wall };
         let record = NewRecord {

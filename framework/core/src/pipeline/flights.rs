@@ -13,6 +13,8 @@ pub(super) enum Arrival {
     Joined,
     /// Under way with another payload.
     Reused,
+    /// Its client said in a later write that it will never ask for this one again.
+    Over,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +29,21 @@ struct Joiner {
     deadline: Mono,
 }
 
+/// The writes under way of one client.
+#[derive(Debug, Default)]
+struct ClientFlights {
+    /// Sorted by sequence number. Nearly always appended at the back and taken off the front.
+    queue: VecDeque<Flight>,
+    /// The highest `acked_upto` of a captured write. Once that write is applied, the dedup table
+    /// refuses what lies below; a write that would be captured behind it is refused already now,
+    /// else later evaluations would see an effect that its replay skips.
+    acked_upto: u64,
+}
+
 /// All writes under way.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
-    /// Per client, sorted by sequence number. Nearly always appended at the back and taken off the
-    /// front.
-    by_client: BTreeMap<ClientId, VecDeque<Flight>>,
+    by_client: BTreeMap<ClientId, ClientFlights>,
     joiners: BTreeMap<(ClientId, u64), Vec<Joiner>>,
 }
 
@@ -44,7 +55,11 @@ impl Flights {
         reply_to: ReplyHandle,
         deadline: Mono,
     ) -> Arrival {
-        let flights = self.by_client.entry(id.client).or_default();
+        let client = self.by_client.entry(id.client).or_default();
+        if id.seq <= client.acked_upto {
+            return Arrival::Over;
+        }
+        let flights = &mut client.queue;
         let flight = Flight { seq: id.seq, hash };
         if flights.back().is_none_or(|last| last.seq < id.seq) {
             flights.push_back(flight);
@@ -66,6 +81,19 @@ impl Flights {
                 Arrival::Fresh
             }
         }
+    }
+
+    /// The write is about to be captured. Returns `false` when its client has given it up
+    /// meanwhile.
+    pub(super) fn capture(&mut self, id: &RequestId) -> bool {
+        let Some(client) = self.by_client.get_mut(&id.client) else {
+            return true;
+        };
+        if id.seq <= client.acked_upto {
+            return false;
+        }
+        client.acked_upto = client.acked_upto.max(id.acked_upto);
+        true
     }
 
     /// The write ended with `outcome`: forget it, and tell those who joined.
@@ -96,9 +124,10 @@ impl Flights {
 
     /// The write is no longer under way.
     fn forget(&mut self, id: &RequestId) {
-        let Some(flights) = self.by_client.get_mut(&id.client) else {
+        let Some(client) = self.by_client.get_mut(&id.client) else {
             return;
         };
+        let flights = &mut client.queue;
         if flights.front().is_some_and(|first| first.seq == id.seq) {
             flights.pop_front();
         } else {
