@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::certs::{Identity, TlsIdentity};
 use crate::chunks::Chunks;
+use crate::congestion::{Uncork, uncork};
 use crate::endpoint::{dialling, open_client};
 use crate::handshake::{certificate, check_claim, late, welcomed};
 use crate::refusal::LinkEnd;
@@ -55,7 +56,13 @@ impl QuicClient {
             .ok_or_else(|| unreachable(format!("{} has no address", config.address)))?;
         let settings = &config.settings;
         let endpoint = open_client(address, settings)?;
-        let client = dialling(&config.tls, config.expected, ALPN_CLIENT, settings)?;
+        let client = dialling(
+            &config.tls,
+            config.expected,
+            ALPN_CLIENT,
+            settings,
+            &Uncork::default(),
+        )?;
         // The verifier knows whom to expect; the name only has to be one.
         let name = config.expected.map_or_else(
             || format!("any.{}.repertoire", config.tls.cluster()),
@@ -149,6 +156,7 @@ impl QuicClient {
 
     /// Ends the connection and waits until the node knows.
     pub async fn close(self) {
+        uncork(&self.connection);
         self.connection.close(VarInt::from(0_u8), b"done");
         self.endpoint.wait_idle().await;
     }

@@ -101,7 +101,8 @@ async fn begin(inner: &Inner, peer: &Peer) -> Result<Connection, LinkEnd> {
         .endpoint()
         .ok_or_else(|| LinkEnd::lost("not started"))?;
     let identity = &inner.config.tls;
-    let config = dialling(identity, Some(peer.id), ALPN_PEER, &inner.config.settings)
+    let settings = &inner.config.settings;
+    let config = dialling(identity, Some(peer.id), ALPN_PEER, settings, &inner.uncork)
         .map_err(LinkEnd::lost)?;
     let name = server_name(peer.id, identity.cluster());
     let connecting = endpoint

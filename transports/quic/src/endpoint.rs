@@ -11,6 +11,7 @@ use repertoire_core::{Error, ErrorKind, NodeId};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::certs::TlsIdentity;
+use crate::congestion::Uncork;
 use crate::settings::{Mtu, QuicSettings};
 use crate::tls;
 
@@ -39,11 +40,12 @@ pub(crate) fn open(
     listen: SocketAddr,
     identity: &TlsIdentity,
     settings: &QuicSettings,
+    uncork: &Uncork,
 ) -> Result<Endpoint, Error> {
     let crypto = tls::server(identity)?;
     let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     server
-        .transport_config(Arc::new(accepting(settings)))
+        .transport_config(Arc::new(accepting(settings, uncork)))
         .migration(false)
         .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BUFFER)
@@ -68,10 +70,11 @@ pub(crate) fn dialling(
     expected: Option<NodeId>,
     alpn: &[u8],
     settings: &QuicSettings,
+    uncork: &Uncork,
 ) -> Result<quinn::ClientConfig, Error> {
     let crypto = tls::client(identity, expected, alpn)?;
     let mut client = quinn::ClientConfig::new(Arc::new(crypto));
-    client.transport_config(Arc::new(transport(settings)));
+    client.transport_config(Arc::new(transport(settings, uncork)));
     Ok(client)
 }
 
@@ -118,8 +121,8 @@ fn socket(local: SocketAddr, settings: &QuicSettings) -> std::io::Result<UdpSock
 }
 
 /// For connections that are accepted: nobody knows yet who they are, so they get a client's room.
-fn accepting(settings: &QuicSettings) -> TransportConfig {
-    let mut config = transport(settings);
+fn accepting(settings: &QuicSettings, uncork: &Uncork) -> TransportConfig {
+    let mut config = transport(settings, uncork);
     config
         .max_concurrent_bidi_streams(VarInt::from(CLIENT_STREAMS))
         .max_concurrent_uni_streams(VarInt::from(CLASSES))
@@ -127,8 +130,9 @@ fn accepting(settings: &QuicSettings) -> TransportConfig {
     config
 }
 
-fn transport(settings: &QuicSettings) -> TransportConfig {
+fn transport(settings: &QuicSettings, uncork: &Uncork) -> TransportConfig {
     let mut config = TransportConfig::default();
+    uncork.install(&mut config);
     let window = settings.stream_window.saturating_mul(WINDOWS);
     let idle = IdleTimeout::try_from(settings.idle_timeout).ok();
     config

@@ -12,6 +12,7 @@ use repertoire_core::{LinkEvent, NodeId, TransportSink};
 use repertoire_wire::hello::{Hello, RefusalReason, Speaker};
 use tokio::sync::{mpsc, watch};
 
+use crate::congestion::Uncork;
 use crate::counters::Counters;
 use crate::peer::Peer;
 use crate::refusal::LinkEnd;
@@ -30,6 +31,9 @@ pub(crate) struct Inner {
     pub(crate) peers: DashMap<NodeId, Arc<Peer>>,
     pub(crate) next_session: AtomicU64,
     pub(crate) closing: watch::Sender<bool>,
+    pub(crate) uncork: Uncork,
+    /// Sessions of clients that are open.
+    pub(crate) sessions: watch::Sender<usize>,
     handshakes: AtomicUsize,
     client_connections: Mutex<BTreeMap<IpAddr, usize>>,
 }
@@ -47,6 +51,8 @@ impl Inner {
             peers: DashMap::new(),
             next_session: AtomicU64::new(1),
             closing: watch::Sender::new(false),
+            uncork: Uncork::default(),
+            sessions: watch::Sender::new(0),
             handshakes: AtomicUsize::new(0),
             client_connections: Mutex::default(),
         }

@@ -4,6 +4,7 @@ mod accept;
 pub mod certs;
 mod chunks;
 mod client;
+mod congestion;
 mod counters;
 mod dial;
 mod endpoint;

@@ -7,6 +7,7 @@ use repertoire_core::{Error, ErrorKind};
 use repertoire_wire::WireError;
 use repertoire_wire::hello::RefusalReason;
 
+use crate::congestion::uncork;
 use crate::tls::marked_reason;
 
 /// TLS alerts travel as 0x100 plus their number.
@@ -40,6 +41,7 @@ impl LinkEnd {
     /// Closes the connection and tells the other side why.
     pub(crate) fn close(&self, connection: &Connection) {
         let code = self.refusal.map_or(0, RefusalReason::code);
+        uncork(connection);
         connection.close(VarInt::from(code), self.detail.as_bytes());
     }
 

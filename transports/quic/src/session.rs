@@ -200,9 +200,11 @@ async fn session(
         refuse(send, end).await;
         return;
     }
+    inner.sessions.send_modify(|open| *open += 1);
     let end = exchange(&inner, id, &shared, &mut send, &mut reader).await;
     shared.outbox.close();
     acceptor.closed(id);
+    inner.sessions.send_modify(|open| *open -= 1);
     inner.report(&name, &end);
     let code = VarInt::from(end.refusal.map_or(0, RefusalReason::code));
     // Both fail only for streams that have ended by themselves.

@@ -156,7 +156,8 @@ impl Transport for QuicTransport {
     async fn start(&self, sink: Arc<dyn TransportSink>) -> Result<(), Error> {
         let inner = self.inner();
         let config = &inner.config;
-        let endpoint = endpoint::open(config.listen, &config.tls, &config.settings)?;
+        let (tls, settings) = (&config.tls, &config.settings);
+        let endpoint = endpoint::open(config.listen, tls, settings, &inner.uncork)?;
         if inner.sink.set(sink).is_err() {
             return Err(Error::new(ErrorKind::Unexpected, "start transport")
                 .with("problem", "it was started before"));
@@ -191,13 +192,16 @@ impl Transport for QuicTransport {
             return;
         };
         let peers: Vec<_> = inner.peers.iter().map(|peer| peer.clone()).collect();
+        let mut sessions = inner.sessions.subscribe();
         let finished = async {
             for peer in peers.iter().filter(|peer| peer.link().is_some()) {
                 let _turn = peer.turn.lock().await;
             }
+            let _none = sessions.wait_for(|open| *open == 0).await;
         };
         let _in_time = timeout(patience, finished).await;
         let code = VarInt::from(RefusalReason::ShuttingDown.code());
+        inner.uncork.all();
         endpoint.close(code, b"shutting down");
         let _idle = timeout(LINGER, endpoint.wait_idle()).await;
         // The address is free once nothing holds the socket.

@@ -65,10 +65,9 @@ pub(crate) async fn say(connection: &Connection, bytes: Bytes) -> quinn::SendStr
 
 /// The reason with which the node closed the connection.
 pub(crate) async fn closed_for(connection: &Connection) -> RefusalReason {
-    match connection.closed().await {
-        quinn::ConnectionError::ApplicationClosed(close) => {
-            RefusalReason::from_code(u16::try_from(close.error_code.into_inner()).unwrap())
-        }
-        other => panic!("closed otherwise: {other}"),
-    }
+    let end = connection.closed().await;
+    let quinn::ConnectionError::ApplicationClosed(close) = end else {
+        panic!("closed otherwise: {end}");
+    };
+    RefusalReason::from_code(u16::try_from(close.error_code.into_inner()).unwrap())
 }
