@@ -4,6 +4,8 @@
 //! key costs one search among the leaves and one push. A leaf is sorted when it is scanned, which
 //! reads its entries anyway, or split. It holds slots alone, so the index takes a few bytes a key.
 
+use std::hint::black_box;
+
 use crate::key::Key;
 use crate::leaves::{At, Leaf, Leaves, prefix};
 use crate::slab::Slab;
@@ -109,6 +111,7 @@ impl Order {
                 return;
             }
             sorted.clear();
+            touch_entries(slab, &leaf.slots);
             let keys = leaf.slots.iter().map(|&slot| with_key(slab, slot));
             sorted.extend(keys.filter(|(_, key, _)| *key >= from && is_before_end(key)));
             sorted.sort_unstable();
@@ -119,6 +122,12 @@ impl Order {
     }
 }
 
+/// Reads all entries of a leaf, so that their cache misses overlap: nothing here waits for any.
+fn touch_entries(slab: &Slab, slots: &[u32]) {
+    let stamps = slots.iter().filter_map(|&slot| slab.get(slot));
+    black_box(stamps.fold(0, |sum, entry| sum ^ entry.stamp));
+}
+
 fn with_key(slab: &Slab, slot: u32) -> Sorted<'_> {
     let key = slab.key(slot);
     (prefix(key), key, slot)
@@ -127,6 +136,7 @@ fn with_key(slab: &Slab, slot: u32) -> Sorted<'_> {
 /// Moves the upper half of a leaf's slots into a new leaf.
 fn split(slots: &mut Vec<u32>, slab: &Slab) -> Leaf {
     let newest = slots.last().copied();
+    touch_entries(slab, slots);
     let mut sorted: Vec<_> = slots.iter().map(|&slot| with_key(slab, slot)).collect();
     sorted.sort_unstable();
     // A key behind all others is most likely one of many that come in order: a leaf that stays
