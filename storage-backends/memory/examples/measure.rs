@@ -175,7 +175,7 @@ fn large(keys: u64, batch: usize) -> Result<(), Box<dyn Error>> {
         apply(&mut engine, &writes, Some(&VALUE), batch, &mut over);
         if run == 0 {
             println!("engine.bytes() = {} MB", engine.bytes() >> 20);
-            scans(&engine)?;
+            scans(&engine, writes.get(..2000).unwrap_or_default());
             snapshot(&mut engine, &writes, batch)?;
         }
         apply(&mut engine, &all, None, batch, &mut remove);
@@ -187,19 +187,33 @@ fn large(keys: u64, batch: usize) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn scans(engine: &MemoryEngine) -> Result<(), Box<dyn Error>> {
-    let mut rows = 0;
-    let start = Instant::now();
-    engine.scan(Space::Data, &[], &[], &mut |_, _| {
-        rows += 1;
-        true
-    })?;
-    let nanos = start.elapsed().as_nanos() / rows;
-    let start = Instant::now();
-    black_box(engine.digest()?);
-    let digest = start.elapsed().as_nanos() / rows;
-    println!("scan {nanos} ns a row, digest {digest} ns a row");
-    Ok(())
+fn scans(engine: &MemoryEngine, keys: &[Key]) {
+    let [mut whole, mut short, mut digest] = [(); 3].map(|()| Calls::default());
+    for _ in 0..RUNS {
+        let mut rows = 0;
+        let mut visit = |_: &[u8], _: &[u8]| {
+            rows += 1;
+            true
+        };
+        whole.time(|| assert_eq!(engine.scan(Space::Data, &[], &[], &mut visit), Ok(())));
+        whole.end_run(rows);
+        for key in keys {
+            let mut left = 10;
+            let mut visit = |_: &[u8], _: &[u8]| {
+                left -= 1;
+                left > 0
+            };
+            short.time(|| assert_eq!(engine.scan(Space::Data, key, &[], &mut visit), Ok(())));
+        }
+        short.end_run(keys.len());
+        digest.time(|| {
+            black_box(engine.digest()).ok();
+        });
+        digest.end_run(rows);
+    }
+    whole.print("scan of everything, a row");
+    short.print("scan of ten rows from a random key");
+    digest.print("digest, a row");
 }
 
 /// A snapshot with a batch of random overwrites between every two chunks.

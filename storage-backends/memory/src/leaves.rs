@@ -140,12 +140,12 @@ impl Leaves {
         }
         group.prefixes.remove(at.leaf);
         group.leaves.remove(at.leaf);
-        match (group.prefixes.first(), self.prefixes.get_mut(at.group)) {
-            (Some(&first), Some(place)) => *place = first,
-            _ => {
-                self.prefixes.remove(at.group);
-                self.groups.remove(at.group);
-            }
+        let first = group.prefixes.first().copied();
+        if let (Some(first), Some(place)) = (first, self.prefixes.get_mut(at.group)) {
+            *place = first;
+        } else {
+            self.prefixes.remove(at.group);
+            self.groups.remove(at.group);
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Entry {
     pub(crate) value: Vec<u8>,
     /// Number of the snapshot that this entry was kept for or does not belong to.
     pub(crate) stamp: u32,
-    /// Of a free slot: the next free one. Of a used slot: see `Order`.
+    /// Of a free slot: the next free one.
     pub(crate) link: u32,
 }
 

@@ -8,7 +8,7 @@ use crate::order::{Hint, Order};
 use crate::slab::{Entry, NONE, Slab};
 use crate::snapshot::Snapshot;
 
-/// Rough cost of a key beside its value: entry, two buckets at half load, ordered index.
+/// Rough cost of a key beside its value: entry, bucket at half load, slot in the ordered index.
 const KEY_OVERHEAD: u64 = 64 + 16 + 8;
 /// A value that leaves more than this unused, and more than three quarters of its allocation,
 /// moves to a smaller one.
