@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod client;
+mod completion;
+mod dialler;
+mod driver;
+mod embedded;
+mod flight;
+mod hub;
+mod keyspace;
+mod link;
+mod numbering;
+mod options;
+mod pipeline;
+mod random;
+mod reads;
+mod remote;
+pub mod retry;
+mod routing;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use completion::Completion;
+pub use flight::Written;
+pub use keyspace::Keyspace;
+pub use options::{DEADLINE, RequestOptions};
+pub use pipeline::{Completions, Pipeline};
+pub use repertoire_transport_quic::QuicSettings;
+pub use repertoire_transport_quic::certs::{TlsFiles, TlsIdentity};

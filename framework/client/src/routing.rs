@@ -1,0 +1,158 @@
+//! Which shard a request goes to, and checks that need no node.
+
+use repertoire_core::limits::KEY_MAX;
+use repertoire_core::{
+    Answer, Descriptor, Error, ErrorKind, GroupId, Operation, ReadQuery, ShardId,
+};
+
+/// The group of a shard.
+pub(crate) fn group(descriptor: &Descriptor, shard: ShardId) -> GroupId {
+    GroupId {
+        keyspace: descriptor.id,
+        shard,
+    }
+}
+
+/// The shard of an operation: that of its keys, which must be the same for all of them. Calls and
+/// statements name no keys and go to shard 0.
+pub(crate) fn of_operation(
+    descriptor: &Descriptor,
+    operation: &Operation<'_>,
+) -> Result<ShardId, Error> {
+    if descriptor.placement.shards.len() <= 1 {
+        return Ok(only(descriptor));
+    }
+    let mut shard = None;
+    let mut is_split = false;
+    visit_keys(operation, &mut |key| {
+        let of_key = descriptor.placement.slots.shard_of(key);
+        is_split |= *shard.get_or_insert(of_key) != of_key;
+    });
+    if is_split {
+        return Err(Error::new(ErrorKind::Unsupported, "write")
+            .with("keyspace", &descriptor.name)
+            .with("detail", "the keys lie in several shards")
+            .with(
+                "remedy",
+                "keep keys together with a {tag}, or write them one by one",
+            ));
+    }
+    Ok(shard.unwrap_or(ShardId(0)))
+}
+
+/// The shard of an encoded operation.
+pub(crate) fn of_body(descriptor: &Descriptor, body: &[u8]) -> Result<ShardId, Error> {
+    if descriptor.placement.shards.len() <= 1 {
+        return Ok(only(descriptor));
+    }
+    let operation = Operation::decode(body)
+        .map_err(|e| Error::new(ErrorKind::Malformed, "write").with("detail", e))?;
+    of_operation(descriptor, &operation)
+}
+
+fn only(descriptor: &Descriptor) -> ShardId {
+    descriptor
+        .placement
+        .shards
+        .keys()
+        .next()
+        .copied()
+        .unwrap_or(ShardId(0))
+}
+
+fn visit_keys(operation: &Operation<'_>, visit: &mut dyn FnMut(&[u8])) {
+    match operation {
+        Operation::Put { key, .. }
+        | Operation::Delete { key }
+        | Operation::CompareAndSet { key, .. }
+        | Operation::Merge { key, .. } => visit(key),
+        Operation::Batch(ops) => ops.iter().for_each(|op| visit_keys(op, visit)),
+        Operation::Transaction {
+            guards,
+            ops,
+            returning,
+        } => {
+            for guard in guards {
+                visit(guard.key);
+            }
+            for op in ops {
+                visit_keys(op, visit);
+            }
+            for key in returning {
+                visit(key);
+            }
+        }
+        Operation::Call { .. } | Operation::Statement { .. } => {}
+    }
+}
+
+/// The shard of a query; scans, counts and digests go to shard 0 unless the caller says otherwise.
+pub(crate) fn of_query(descriptor: &Descriptor, query: &ReadQuery) -> ShardId {
+    match query {
+        ReadQuery::Get(key) => descriptor.placement.slots.shard_of(key),
+        ReadQuery::Scan { .. } | ReadQuery::Digest | ReadQuery::Count => only(descriptor),
+    }
+}
+
+/// Refuses keys that no node takes.
+pub(crate) fn check_query(query: &ReadQuery) -> Result<(), Error> {
+    let longest = match query {
+        ReadQuery::Get(key) => key.len(),
+        ReadQuery::Scan { from, to, .. } => from.len().max(to.len()),
+        ReadQuery::Digest | ReadQuery::Count => 0,
+    };
+    if longest > KEY_MAX {
+        Err(too_large(longest, KEY_MAX))
+    } else {
+        Ok(())
+    }
+}
+
+/// Something is longer than any node takes.
+pub(crate) fn too_large(len: usize, max: usize) -> Error {
+    let (len, max) = (len as u64, max as u64);
+    Error::new(ErrorKind::TooLarge { len, max }, "submit")
+}
+
+/// A node answered another question than the one it was asked.
+pub(crate) fn wrong_answer(answer: &Answer) -> Error {
+    let found = match answer {
+        Answer::Value(_) => "value",
+        Answer::Rows(_) => "rows",
+        Answer::Digest(_) => "digest",
+        Answer::Count(_) => "count",
+    };
+    Error::new(ErrorKind::Malformed, "read").with("answer", found)
+}
+
+#[cfg(test)]
+mod tests {
+    use repertoire_core::{
+        Descriptor, ErrorKind, KeyspaceId, NodeId, Operation, ReplicaSpec, ShardId, SlotMap,
+    };
+
+    use super::of_operation;
+
+    fn sharded() -> Descriptor {
+        let mut descriptor =
+            Descriptor::single_shard(KeyspaceId(1), "sharded", "standalone", &[NodeId(1)]);
+        descriptor.placement.slots = SlotMap::even(4);
+        for shard in 0..4 {
+            let replicas = vec![ReplicaSpec::on(NodeId(1))];
+            descriptor.placement.shards.insert(ShardId(shard), replicas);
+        }
+        descriptor
+    }
+
+    #[test]
+    fn tagged_keys_stay_together_and_others_are_refused() {
+        let descriptor = sharded();
+        let delete = |key| Operation::Delete { key };
+        let together = Operation::Batch(vec![delete(b"{u}.a"), delete(b"{u}.b"), delete(b"{u}.c")]);
+        assert!(of_operation(&descriptor, &together).is_ok());
+        let keys: Vec<String> = (0..20).map(|i| format!("key-{i}")).collect();
+        let apart = keys.iter().map(|key| delete(key.as_bytes())).collect();
+        let error = of_operation(&descriptor, &Operation::Batch(apart)).unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Unsupported);
+    }
+}
