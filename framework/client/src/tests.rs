@@ -1,0 +1,8 @@
+//! The client against connections made of channels, under paused time.
+
+mod doubt;
+mod expiry;
+mod fake;
+mod leaders;
+mod pipelines;
+mod sessions;
