@@ -65,8 +65,8 @@ impl Config {
         let mut layers = Layers::new();
         let mut problems = Vec::new();
         for path in paths {
-            if let Err(problem) = layers.add_file(path.as_ref()) {
-                problems.push(problem);
+            if let Err(errors) = layers.add_file(path.as_ref()) {
+                problems.extend_from_slice(errors.problems());
             }
         }
         // Half of the files would cause a list of problems that are none.

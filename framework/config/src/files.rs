@@ -55,7 +55,8 @@ fn check_private(path: &Path) -> Result<(), (String, String)> {
         return Ok(());
     };
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    let of_others = mode & 0o077;
+    if of_others == 0 {
         return Ok(());
     }
     let reason = format!("others than its owner may use the private key (mode {mode:04o})");

@@ -68,13 +68,7 @@ pub(crate) fn check(
 ) -> Option<Json> {
     let checked = match field.kind {
         Kind::Text(rule) => text::check(rule, tree),
-        Kind::Flag => match tree.value {
-            Value::Flag(flag) => Ok(Json::Bool(flag)),
-            _ => Err(Complaint::mistyped(
-                tree,
-                "write true or false, without quotes",
-            )),
-        },
+        Kind::Flag => flag(tree),
         Kind::Integer { min, max, word } => integer::check(tree, min, max, word),
         Kind::Choice(words) => choice(tree, words),
         Kind::Acks => acks(tree),
@@ -92,6 +86,14 @@ pub(crate) fn check(
             None
         }
     }
+}
+
+fn flag(tree: &Tree) -> Result<Json, Complaint> {
+    let remedy = "write true or false, without quotes";
+    if let Value::Flag(flag) = tree.value {
+        return Ok(Json::Bool(flag));
+    }
+    Err(Complaint::mistyped(tree, remedy))
 }
 
 fn choice(tree: &Tree, words: &[&str]) -> Result<Json, Complaint> {
@@ -123,11 +125,15 @@ pub(crate) fn acks(tree: &Tree) -> Result<Json, Complaint> {
     const ALL: &str = "\"async\", \"sync\", \"majority\" or { semi-sync = 1 }";
     let wrong = || {
         let words = ["async", "sync", "majority"];
-        let near = match &tree.value {
-            Value::Text(text) if text.starts_with("semi") => Some("{ semi-sync = 1 }".to_owned()),
-            Value::Text(text) => nearest(text, words).map(|near| format!("\"{near}\"")),
-            _ => None,
-        };
+        let near = tree.text().and_then(|text| {
+            let is_bare = text.starts_with("semi");
+            let near = || nearest(text, words).map(|near| format!("\"{near}\""));
+            if is_bare {
+                Some("{ semi-sync = 1 }".to_owned())
+            } else {
+                near()
+            }
+        });
         let remedy = format!("write {}", near.as_deref().unwrap_or(ALL));
         Complaint::new("it is not an ack mode", remedy)
     };

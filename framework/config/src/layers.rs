@@ -7,7 +7,7 @@ use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Map, Num, Value as FigmentValue};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
-use crate::error::{ConfigError, Origin};
+use crate::error::{ConfigError, ConfigErrors, Origin};
 use crate::strings;
 use crate::tree::{Source, Tree, Value};
 
@@ -48,18 +48,18 @@ impl Layers {
     }
 
     /// Adds a file.
-    pub(crate) fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+    pub(crate) fn add_file(&mut self, path: &Path) -> Result<(), ConfigErrors> {
         let text = read(path)?;
         self.add_text(path, &text)
     }
 
     /// Adds a text as if it were the contents of `path`.
-    pub(crate) fn add_text(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+    pub(crate) fn add_text(&mut self, path: &Path, text: &str) -> Result<(), ConfigErrors> {
         let origin = Origin::File(path.to_owned());
         let values = parse(text).map_err(|(at, reason)| {
             let reason = format!("{at}: this is not TOML: {reason}");
             let remedy = "correct the line; texts need quotes, and a table starts with [its name]";
-            ConfigError::new(origin.clone(), "", reason, remedy)
+            ConfigErrors::from(ConfigError::new(origin.clone(), "", reason, remedy))
         })?;
         self.rank += 1;
         self.add(origin, values);
@@ -156,9 +156,10 @@ fn is_date(values: &Dict) -> bool {
     values.keys().any(|key| key.starts_with("$__toml_private"))
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
+fn read(path: &Path) -> Result<String, ConfigErrors> {
     let problem = |reason: String, remedy: &str| {
-        ConfigError::new(Origin::File(path.to_owned()), "", reason, remedy)
+        let origin = Origin::File(path.to_owned());
+        ConfigErrors::from(ConfigError::new(origin, "", reason, remedy))
     };
     let unreadable = |e: std::io::Error| {
         let remedy = "name a file that exists and that this user may read";

@@ -1,6 +1,7 @@
 //! The configuration in force, as TOML, each value with its origin.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
@@ -50,7 +51,7 @@ impl Config {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&format!("[{path}]\n"));
+        let _ = writeln!(text, "[{path}]");
         for (name, value) in pairs(value) {
             let key = format!("{path}.{}", show::key(name));
             let line = if value.is_null() {
@@ -61,7 +62,7 @@ impl Config {
                 format!("{} = {value}", show::full_key(name))
             };
             let origin = self.shown_origin(&key);
-            text.push_str(&format!("{line:<ORIGIN_COLUMN$} # {origin}\n"));
+            let _ = writeln!(text, "{line:<ORIGIN_COLUMN$} # {origin}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! A configuration to start from, made from the table of settings.
 
+use std::fmt::Write as _;
+
 use crate::fields::{FieldDoc, NOT_SET, SECTIONS, below};
 
 /// What the sample sets; all else stands in it as a comment.
@@ -43,14 +45,14 @@ pub fn sample() -> String {
     );
     for section in SECTIONS {
         if section == "keyspace" {
-            text.push_str(&format!("\n[keyspace.{KEYSPACE}]\n"));
+            let _ = writeln!(text, "\n[keyspace.{KEYSPACE}]");
             write_fields(&mut text, below("keyspace.<name>"));
             text.push_str(
                 "# Options of a plug-in stand in a table of its name:\n\
-                 # single-leader = { heartbeat_interval_ms = 50 }\n",
+                 #single-leader = { heartbeat_interval_ms = 50 }\n",
             );
         } else {
-            text.push_str(&format!("\n[{section}]\n"));
+            let _ = writeln!(text, "\n[{section}]");
             write_fields(&mut text, below(section));
         }
     }
@@ -59,15 +61,18 @@ pub fn sample() -> String {
 
 fn write_fields(text: &mut String, fields: impl Iterator<Item = &'static FieldDoc>) {
     for field in fields {
-        for line in wrapped(&comment(field)) {
-            text.push_str(&format!("# {line}\n"));
+        for line in wrapped(field.meaning)
+            .into_iter()
+            .chain(wrapped(&takes(field)))
+        {
+            let _ = writeln!(text, "# {line}");
         }
         let name = field.name();
         if let Some(value) = value_in(&SET, field.key) {
-            text.push_str(&format!("{name} = {value}\n"));
+            let _ = writeln!(text, "{name} = {value}");
         } else {
             let value = value_in(&PROPOSED, field.key).unwrap_or(field.default);
-            text.push_str(&format!("# {name} = {value}\n"));
+            let _ = writeln!(text, "#{name} = {value}");
         }
     }
 }
@@ -77,7 +82,8 @@ fn value_in(list: &[(&str, &'static str)], key: &str) -> Option<&'static str> {
     list.iter().find_map(is_it)
 }
 
-fn comment(field: &FieldDoc) -> String {
+/// What a field may be, and is when nobody says.
+fn takes(field: &FieldDoc) -> String {
     let takes = match field.unit {
         "" => "Takes".to_owned(),
         unit => capital(unit),
@@ -87,7 +93,7 @@ fn comment(field: &FieldDoc) -> String {
         NOT_SET => "not set by default".to_owned(),
         default => format!("default {default}"),
     };
-    format!("{} {takes}: {}; {default}.", field.meaning, field.range)
+    format!("{takes}: {}; {default}.", field.range)
 }
 
 fn capital(word: &str) -> String {

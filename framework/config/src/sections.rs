@@ -123,6 +123,10 @@ mod or_unlimited {
         Word(String),
     }
 
+    #[allow(
+        clippy::ref_option,
+        reason = "serde calls it with a reference to the field"
+    )]
     pub(super) fn serialize<S: Serializer>(
         value: &Option<u64>,
         serializer: S,

@@ -6,7 +6,7 @@ use crate::fields::{self, FieldDoc};
 use crate::layers::Layers;
 use crate::nearest::nearest;
 use crate::show;
-use crate::tree::{Tree, Value};
+use crate::tree::Tree;
 
 /// Variables that set a key: this, then the path with `__` between its parts, in capitals.
 pub(crate) const PREFIX: &str = "REPERTOIRE_CONFIG__";
@@ -72,8 +72,13 @@ pub(crate) fn add_environment(
     keys.sort_by(|a, b| (a.1.len(), &a.0).cmp(&(b.1.len(), &b.0)));
     layers.begin_stronger();
     for (name, path, value) in keys {
-        let path = resolve(&layers.merged(), path);
-        add(layers, Origin::Environment(name), &path, value, findings);
+        let origin = Origin::Environment(show::key(&name));
+        let path = if is_path(&path) {
+            resolve(&layers.merged(), path)
+        } else {
+            path
+        };
+        add(layers, origin, &path, value, findings);
     }
     layers.begin_stronger();
     for FlagDoc { flag, key } in flags() {
@@ -107,7 +112,7 @@ pub(crate) fn add_overrides(
 }
 
 fn add(layers: &mut Layers, origin: Origin, path: &[String], value: &str, findings: &mut Findings) {
-    if path.len() <= DEPTH_MAX && path.iter().all(|part| !part.is_empty()) {
+    if is_path(path) {
         layers.add_string(origin, path, value);
         return;
     }
@@ -126,6 +131,10 @@ fn unknown_flag(name: &str) -> ConfigError {
     let shown = show::key(name);
     let reason = "neither a flag of the configuration nor the path of a key";
     ConfigError::new(Origin::Flag(format!("--{shown}")), shown, reason, remedy)
+}
+
+fn is_path(path: &[String]) -> bool {
+    path.len() <= DEPTH_MAX && path.iter().all(|part| !part.is_empty())
 }
 
 /// Whether the field at a path takes any text, which then needs no quotes.
@@ -148,7 +157,7 @@ fn resolve(merged: &Tree, path: Vec<String>) -> Vec<String> {
             Some(keyspace) if is_keyspace && depth == 2 => plugins_of(keyspace),
             _ => Vec::new(),
         };
-        let table = at.and_then(table_of);
+        let table = at.and_then(Tree::table);
         let known = table.into_iter().flat_map(|table| table.keys());
         let meant = known
             .chain(&plugins)
@@ -162,19 +171,11 @@ fn resolve(merged: &Tree, path: Vec<String>) -> Vec<String> {
     resolved
 }
 
-fn table_of(tree: &Tree) -> Option<&std::collections::BTreeMap<String, Tree>> {
-    match &tree.value {
-        Value::Table(table) => Some(table),
-        _ => None,
-    }
-}
-
 /// The plug-ins that a keyspace names, or has by default.
 fn plugins_of(keyspace: &Tree) -> Vec<String> {
-    let table = table_of(keyspace);
-    let chosen = |key: &&str| match table?.get(*key).map(|tree| &tree.value) {
-        Some(Value::Text(name)) => Some(name.clone()),
-        Some(_) => None,
+    let table = keyspace.table();
+    let chosen = |key: &&str| match table?.get(*key) {
+        Some(tree) => tree.text().map(str::to_owned),
         None => fields::default_text(&format!("keyspace.<name>.{key}")),
     };
     fields::PLUGIN_KEYS.iter().filter_map(chosen).collect()

@@ -53,6 +53,30 @@ impl Tree {
         }
     }
 
+    /// The text, if it is one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        if let Value::Text(text) = &self.value {
+            return Some(text);
+        }
+        None
+    }
+
+    /// The integer, if it is one.
+    pub(crate) const fn integer(&self) -> Option<i64> {
+        if let Value::Integer(integer) = self.value {
+            return Some(integer);
+        }
+        None
+    }
+
+    /// The table, if it is one.
+    pub(crate) const fn table(&self) -> Option<&BTreeMap<String, Self>> {
+        if let Value::Table(table) = &self.value {
+            return Some(table);
+        }
+        None
+    }
+
     /// The value as it may be shown under `key`: one line, shortened, without secrets.
     pub(crate) fn shown(&self, key: &str) -> String {
         match self.to_json() {

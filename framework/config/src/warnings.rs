@@ -18,14 +18,8 @@ impl Config {
         warnings
     }
 
-    fn warning(
-        &self,
-        key: &str,
-        value: serde_json::Value,
-        reason: String,
-        remedy: &str,
-    ) -> ConfigError {
-        let shown = show::short(key, &value);
+    fn warning(&self, key: &str, value: &str, reason: String, remedy: &str) -> ConfigError {
+        let shown = show::short(key, &value.into());
         ConfigError::new(self.origin_of(key), key, reason, remedy).with_value(shown)
     }
 
@@ -34,8 +28,7 @@ impl Config {
         (*site != self.cluster.site_of(id)).then(|| {
             let reason = "only this node knows its site: descriptors are made from cluster.sites";
             let remedy = "name the sites of all nodes in cluster.sites, the same on every node";
-            let value = site.0.as_str().into();
-            self.warning("node.site", value, reason.to_owned(), remedy)
+            self.warning("node.site", &site.0, reason.to_owned(), remedy)
         })
     }
 
@@ -46,7 +39,7 @@ impl Config {
         (port.parse() != Ok(listen.port())).then(|| {
             let reason = format!("the other nodes dial {address}, which is another port");
             let remedy = "make the ports equal, unless something forwards one to the other";
-            self.warning("node.listen", listen.to_string().into(), reason, remedy)
+            self.warning("node.listen", &listen.to_string(), reason, remedy)
         })
     }
 
@@ -61,14 +54,14 @@ impl Config {
                 let reason = "with acks = \"async\", a crash of the leader's process loses writes \
                               that clients were told are done";
                 let remedy = "keep it for data that can be lost";
-                let value = keyspace.durability.to_string().into();
-                warnings.push(self.warning(&key, value, reason.to_owned(), remedy));
+                let value = keyspace.durability.to_string();
+                warnings.push(self.warning(&key, &value, reason.to_owned(), remedy));
             }
             if keyspace.acks == Acks::Sync {
                 let key = format!("keyspace.{name}.acks");
                 let reason = "writes stop while any one of the nodes is away".to_owned();
                 let remedy = "\"majority\" goes on without a minority of them";
-                warnings.push(self.warning(&key, "sync".into(), reason, remedy));
+                warnings.push(self.warning(&key, "sync", reason, remedy));
             }
         }
         warnings

@@ -1,5 +1,13 @@
 //! Broken configurations: each message names file, key and fix.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use repertoire_config::{Config, ConfigErrors};
 
 const GOOD: &str = r#"
@@ -21,10 +29,7 @@ shards = 4
 fn broken(good: &str, bad: &str) -> ConfigErrors {
     assert!(GOOD.contains(good), "{good}");
     let text = GOOD.replace(good, bad);
-    match Config::parse("conf/a.toml", &text) {
-        Ok(_) => panic!("this loads:\n{text}"),
-        Err(errors) => errors,
-    }
+    Config::parse("conf/a.toml", &text).expect_err(&text)
 }
 
 /// Exactly one problem, with exactly this text.
@@ -162,6 +167,12 @@ fn values_of_the_wrong_kind_say_what_belongs_there() {
             "conf/a.toml: keyspace.accounts.single-leader = \"fast\": a text does not belong here; \
              write a table: [keyspace.accounts.single-leader]",
         ),
+    ]);
+}
+
+#[test]
+fn composed_values_are_checked_inside() {
+    assert_all(&[
         (
             "shards = 4",
             "nodes = [1, 2, 1]",

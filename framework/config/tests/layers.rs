@@ -1,5 +1,13 @@
 //! Precedence of the layers, and where values come from.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::{Path, PathBuf};
 
 use repertoire_config::{Config, Origin};

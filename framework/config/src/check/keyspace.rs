@@ -104,7 +104,10 @@ fn check_one(key: &str, table: &BTreeMap<String, Tree>, findings: &mut Findings)
                 object.insert(name.clone(), json);
             }
         }
-        keyspace.plugins.insert(name.clone(), Json::Object(object));
+        // An empty table says no more than none, and must not make two nodes differ.
+        if !object.is_empty() {
+            keyspace.plugins.insert(name.clone(), Json::Object(object));
+        }
     }
     keyspace
 }

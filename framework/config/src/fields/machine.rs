@@ -146,7 +146,7 @@ pub(super) const LAST: &[FieldDoc] = &[
     FieldDoc::new(
         "transport.keep_alive_interval_ms",
         "3000",
-        "An idle link is kept alive at this interval. Less than idle_timeout_ms.",
+        "An idle link is kept alive at this interval. At most half of idle_timeout_ms.",
     )
     .milliseconds(10, HOUR_MS, "10 to 3600000"),
     FieldDoc::new(

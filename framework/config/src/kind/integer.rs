@@ -32,6 +32,11 @@ pub(super) fn check(
             format!("it must be {or_word}a number"),
             remedy,
         )),
-        _ => Err(Complaint::mistyped(tree, remedy)),
+        Value::Text(_)
+        | Value::Flag(_)
+        | Value::Float(_)
+        | Value::List(_)
+        | Value::Table(_)
+        | Value::Foreign(_) => Err(Complaint::mistyped(tree, remedy)),
     }
 }

@@ -20,10 +20,8 @@ pub(super) fn check_list(tree: &Tree) -> Result<Json, Complaint> {
     };
     let mut ids: Vec<u64> = Vec::new();
     for item in items {
-        let id = match item.value {
-            Value::Integer(id) => u64::try_from(id).ok().filter(|id| *id > 0),
-            _ => None,
-        };
+        let id = item.integer().and_then(|id| u64::try_from(id).ok());
+        let id = id.filter(|id| *id > 0);
         let id = id.ok_or_else(|| Complaint::new("it holds what is not a node id", REMEDY))?;
         if ids.contains(&id) {
             return Err(Complaint::new(
