@@ -4,7 +4,7 @@ mod record;
 mod segment;
 mod statement;
 
-pub(crate) use record::{Draft, Prefix, RecordHead, push_record, record_len};
+pub(crate) use record::{Draft, MAGIC, Prefix, RecordHead, push_record, record_len};
 pub(crate) use segment::{SegmentHeader, SegmentHeaderError};
 pub(crate) use statement::{BurstInfo, Kind, Statement, StreamState, epoch_prefix};
 

@@ -15,6 +15,22 @@ struct Planned {
     last: Lsn,
 }
 
+/// The streams that a burst touches.
+#[derive(Default)]
+struct Streams(BTreeMap<(GroupId, StreamId), Planned>);
+
+impl Streams {
+    fn planned(&mut self, index: &Index, group: GroupId, stream: StreamId) -> &mut Planned {
+        self.0.entry((group, stream)).or_insert_with(|| {
+            let known = index.stream(group, stream);
+            Planned {
+                base: known.map_or(Lsn::ZERO, |stream| stream.base().lsn),
+                last: known.map_or(Lsn::ZERO, |stream| stream.last().lsn),
+            }
+        })
+    }
+}
+
 /// Checks that every operation fits what the log holds and what came before it in the burst.
 ///
 /// # Errors
@@ -25,49 +41,34 @@ pub(crate) fn validate(
     options: &Options,
     burst: &[GroupLogOp],
 ) -> Result<(), Error> {
-    let mut streams: BTreeMap<(GroupId, StreamId), Planned> = BTreeMap::new();
+    let mut streams = Streams::default();
     for (number, op) in burst.iter().enumerate() {
-        let mut planned = |stream: StreamId| {
-            *streams.entry((op.group, stream)).or_insert_with(|| {
-                let known = index.stream(op.group, stream);
-                Planned {
-                    base: known.map_or(Lsn::ZERO, |stream| stream.base().lsn),
-                    last: known.map_or(Lsn::ZERO, |stream| stream.last().lsn),
-                }
-            })
-        };
-        let (stream, after) = match &op.op {
-            LogOp::HardState(state) => {
-                check_size(state.len(), options)?;
-                continue;
-            }
-            LogOp::Checkpoint { .. } => continue,
+        match &op.op {
+            LogOp::HardState(state) => check_size(state.len(), options)?,
+            LogOp::Checkpoint { .. } => {}
             LogOp::Append { stream, entry } => {
                 check_size(entry.encoded_len(), options)?;
-                let before = planned(*stream);
-                if entry.first != before.last.next() || entry.count == 0 {
-                    return Err(contradiction(op, entry.first, before));
+                let stream = streams.planned(index, op.group, *stream);
+                if entry.first != stream.last.next() || entry.count == 0 {
+                    return Err(contradiction(op, entry.first, *stream));
                 }
-                let last = entry.last_lsn();
-                (*stream, Planned { last, ..before })
+                stream.last = entry.last_lsn();
             }
-            LogOp::Truncate { stream, last } => {
-                let before = planned(*stream);
+            LogOp::Truncate { stream: id, last } => {
+                let stream = streams.planned(index, op.group, *id);
                 let earlier = burst.get(..number).unwrap_or(&[]);
-                let possible = *last >= before.base
-                    && (*last >= before.last || ends(index, earlier, op.group, *stream, *last));
+                let possible = *last >= stream.base
+                    && (*last >= stream.last || ends(index, earlier, op.group, *id, *last));
                 if !possible {
-                    return Err(contradiction(op, *last, before));
+                    return Err(contradiction(op, *last, *stream));
                 }
-                let last = before.last.min(*last);
-                (*stream, Planned { last, ..before })
+                stream.last = stream.last.min(*last);
             }
             LogOp::Reset { stream, base } => {
                 let (base, last) = (base.lsn, base.lsn);
-                (*stream, Planned { base, last })
+                *streams.planned(index, op.group, *stream) = Planned { base, last };
             }
-        };
-        streams.insert((op.group, stream), after);
+        }
     }
     Ok(())
 }

@@ -114,7 +114,6 @@ impl<D: Disk> SegmentLog<D> {
             None => self.segments.oldest(),
             Some(_) => verdict.oldest,
         };
-        self.buffer = Vec::new();
         self.replay(verdict);
         self.begin()
     }

@@ -17,7 +17,7 @@ const SEGMENT: u32 = 16 * 1024;
 
 /// Appends one entry after the other until the log is full; answers the first that did not fit.
 fn fill<D: repertoire_segment_log::Disk>(log: &mut SegmentLog<D>, from: u64) -> u64 {
-    (from..)
+    (from..100_000)
         .find(|lsn| match log.write(&[append(A, *lsn, 2000)]) {
             Ok(()) => false,
             Err(error) => {

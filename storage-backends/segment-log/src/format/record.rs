@@ -8,8 +8,8 @@ use super::{Kind, RECORD_ALIGNMENT, RECORD_HEAD_BYTES, inside};
 
 const HEAD: usize = RECORD_HEAD_BYTES as usize;
 
-/// "rlog", read as a little-endian integer.
-const MAGIC: u32 = u32::from_le_bytes(*b"rlog");
+/// The first bytes of every record.
+pub(crate) const MAGIC: [u8; 4] = *b"rlog";
 
 /// The first checksummed byte: what precedes it is the magic and the checksum itself.
 const CHECKED_FROM: usize = 8;
@@ -46,7 +46,7 @@ impl RecordHead {
     pub(crate) fn parse(rest: &[u8], seed: u32, sequence: u64, offset: u32) -> Option<Self> {
         let head = rest.get(..HEAD)?;
         // Most places that a scan looks at fail here.
-        if head.first_chunk() != Some(&MAGIC.to_le_bytes()) {
+        if !head.starts_with(&MAGIC) {
             return None;
         }
         let found = Self::fields(head).ok()?;
@@ -96,7 +96,7 @@ impl RecordHead {
     fn encode(&mut self, seed: u32) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
         let mut rest = bytes.as_mut_slice();
-        rest.put_u32_le(MAGIC);
+        rest.put_slice(&MAGIC);
         rest.put_u32_le(0);
         rest.put_u32_le(self.previous);
         rest.put_u32_le(self.payload_crc);

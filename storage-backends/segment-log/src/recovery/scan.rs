@@ -2,7 +2,7 @@
 
 use repertoire_core::Error;
 
-use crate::format::{RECORD_ALIGNMENT, RecordHead, SEGMENT_HEADER_BYTES, Statement};
+use crate::format::{MAGIC, RECORD_ALIGNMENT, RecordHead, SEGMENT_HEADER_BYTES, Statement, inside};
 use crate::segments::SegmentFile;
 use crate::{Disk, SegmentLog};
 
@@ -48,19 +48,16 @@ impl Scanned {
 }
 
 impl<D: Disk> SegmentLog<D> {
-    /// Reads a whole segment, into the buffer, and finds its records.
+    /// Reads a whole segment and finds its records.
     pub(super) fn scan_segment(
         &mut self,
         sequence: u64,
         file: &SegmentFile,
     ) -> Result<Scanned, Error> {
-        let mut data = std::mem::take(&mut self.buffer);
-        data.clear();
-        data.resize(file.size as usize, 0);
+        let mut data = vec![0; file.size as usize];
         let read = self.disk.read_at(file.file, 0, &mut data);
         read.map_err(|error| self.failed_for_good("reading a segment", &error))?;
         let pieces = pieces(&data, self.seed, sequence);
-        self.buffer = data;
         Ok(Scanned { sequence, pieces })
     }
 }
@@ -92,15 +89,16 @@ fn record(head: RecordHead, rest: &[u8], seed: u32) -> Piece {
 
 /// The next place after `offset` where a head validates.
 fn next_record(data: &[u8], seed: u32, sequence: u64, offset: u32) -> Option<u32> {
-    let step = RECORD_ALIGNMENT as usize;
-    let places = (offset + RECORD_ALIGNMENT..).step_by(step);
-    let rest = data.get((offset + RECORD_ALIGNMENT) as usize..)?;
-    // The magic is compared first: nearly all places end there.
-    places
-        .zip((0..rest.len()).step_by(step))
-        .find(|(place, index)| {
-            let bytes = rest.get(*index..).unwrap_or(&[]);
-            RecordHead::parse(bytes, seed, sequence, *place).is_some()
-        })
-        .map(|(place, _)| place)
+    let start = offset + RECORD_ALIGNMENT;
+    let rest = data.get(start as usize..)?;
+    let words = rest.chunks_exact(RECORD_ALIGNMENT as usize);
+    // The magic is looked for first: nearly all places end there.
+    let candidates = words
+        .enumerate()
+        .filter(|(_, word)| word.starts_with(&MAGIC));
+    let mut places = candidates.map(|(index, _)| start + inside(index) * RECORD_ALIGNMENT);
+    places.find(|place| {
+        let bytes = data.get(*place as usize..).unwrap_or(&[]);
+        RecordHead::parse(bytes, seed, sequence, *place).is_some()
+    })
 }
