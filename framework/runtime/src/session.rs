@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 use repertoire_core::{
     Catalogue, Descriptor, Error, GroupId, KeyspaceId, Operation, ReadQuery, Reply, ShardId,
 };
+use repertoire_wire::ANY_SHARD;
 
 /// Where the replies of one session go. Called from the Node actor; must not block.
 pub(crate) trait ReplySink: Send + Sync {
@@ -93,11 +94,14 @@ pub(crate) fn route_write(descriptor: &Descriptor, body: &[u8]) -> GroupId {
     }
 }
 
-/// The group that a query goes to.
-pub(crate) fn route_read(descriptor: &Descriptor, query: &ReadQuery) -> GroupId {
+/// The group that a query goes to: that of its key, or the shard that the client names.
+pub(crate) fn route_read(descriptor: &Descriptor, named: ShardId, query: &ReadQuery) -> GroupId {
     let shard = match query {
         ReadQuery::Get(key) => descriptor.placement.slots.shard_of(key),
-        ReadQuery::Scan { .. } | ReadQuery::Digest | ReadQuery::Count => ShardId(0),
+        ReadQuery::Scan { .. } | ReadQuery::Digest | ReadQuery::Count => match named {
+            ShardId(ANY_SHARD) => ShardId(0),
+            named => named,
+        },
     };
     GroupId {
         keyspace: descriptor.id,

@@ -139,6 +139,7 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
         storage: Arc::new(Edge::default()),
         resolver: Arc::new(Edge::default()),
         sessions: Arc::clone(&running.sessions),
+        log_stats: Arc::default(),
         peer_credit: Credit::new(options.peer_bytes_max),
     };
     running.sessions.publish(Arc::new(catalogue.clone()));
@@ -188,12 +189,9 @@ fn start_log(
             failure: Some(error.clone()),
         });
     });
-    let actor = LogActor::new(
-        log,
-        Arc::clone(&wiring.log),
-        Arc::clone(&wiring.inbox),
-        fail_stop,
-    );
+    let stats = Arc::clone(&wiring.log_stats);
+    let (edge, inbox) = (Arc::clone(&wiring.log), Arc::clone(&wiring.inbox));
+    let actor = LogActor::new(log, edge, inbox, fail_stop, stats);
     LogActor::start_in_arbiter(&thread.handle(), |_| actor)
 }
 

@@ -1,6 +1,7 @@
 //! The Log actor: one per process, on its own thread, one `fdatasync` per burst for all replicas.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
@@ -33,6 +34,17 @@ pub(crate) enum LogCommand {
     },
 }
 
+/// What the log has done so far; read by anybody.
+#[derive(Debug, Default)]
+pub(crate) struct LogStats {
+    /// Bursts written.
+    pub(crate) bursts: AtomicU64,
+    /// `fdatasync` calls.
+    pub(crate) syncs: AtomicU64,
+    /// Operations written.
+    pub(crate) operations: AtomicU64,
+}
+
 /// Stops the log after everything queued is on stable storage.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), Error>")]
@@ -53,6 +65,7 @@ pub(crate) struct LogActor {
     full: bool,
     failed: Option<Error>,
     fail_stop: FailStop,
+    stats: Arc<LogStats>,
 }
 
 impl std::fmt::Debug for LogActor {
@@ -70,6 +83,7 @@ impl LogActor {
         edge: Arc<Edge<LogCommand>>,
         inbox: Arc<Inbox>,
         fail_stop: FailStop,
+        stats: Arc<LogStats>,
     ) -> Self {
         Self {
             store,
@@ -81,6 +95,7 @@ impl LogActor {
             full: false,
             failed: None,
             fail_stop,
+            stats,
         }
     }
 
@@ -123,10 +138,15 @@ impl LogActor {
             Err(error) => return self.fail(error),
         }
         self.report_full(false);
-        if self.pending.iter().any(|op| op.sync)
-            && let Err(error) = self.store.sync()
-        {
-            return self.fail(error);
+        self.stats.bursts.fetch_add(1, Ordering::Relaxed);
+        self.stats
+            .operations
+            .fetch_add(self.pending.len() as u64, Ordering::Relaxed);
+        if self.pending.iter().any(|op| op.sync) {
+            self.stats.syncs.fetch_add(1, Ordering::Relaxed);
+            if let Err(error) = self.store.sync() {
+                return self.fail(error);
+            }
         }
         self.pending.clear();
         let burst = self.pending_burst;

@@ -23,7 +23,7 @@ use repertoire_core::{
     Catalogue, EntryId, GroupId, InstanceGen, LogSeq, Mono, NodeId, Outgoing, Registry, Reply,
 };
 
-use crate::actors::log::LogCommand;
+use crate::actors::log::{LogCommand, LogStats};
 use crate::actors::resolver::ResolveJob;
 use crate::actors::storage::StorageCommand;
 use crate::actors::transport::TransportCommand;
@@ -49,6 +49,7 @@ pub(crate) struct Wiring {
     pub(crate) storage: Arc<Edge<StorageCommand>>,
     pub(crate) resolver: Arc<Edge<ResolveJob>>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) log_stats: Arc<LogStats>,
     /// Bytes of frames from peers that were not handled yet.
     pub(crate) peer_credit: Arc<Credit>,
 }

@@ -187,7 +187,7 @@ impl RemoteSession {
                 session: self.session,
                 request,
             };
-            let group = route_read(&descriptor, &query);
+            let group = route_read(&descriptor, batch.group.shard, &query);
             let level = batch.level.clone();
             out.push((
                 group,
@@ -240,6 +240,8 @@ impl RemoteSession {
     }
 
     fn refuse(&self, requests: std::ops::Range<u64>, freed: usize, error: &Error) {
+        let count = usize::try_from(requests.end - requests.start).unwrap_or(usize::MAX);
+        self.shared.window.lock().skip(requests.start, count);
         let mut builder = RepliesBuilder::new();
         for request in requests {
             builder.failed(request, Box::new(error.clone()));

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// Most numbers of refused requests that are remembered behind one under way.
+const SKIPPED_MAX: usize = 1 << 17;
+
 /// Requests under way, numbered without gaps, with the bytes that each holds of the credit.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
@@ -21,6 +24,13 @@ impl Window {
             self.base = request;
         }
         self.sizes.push_back(bytes.max(1));
+    }
+
+    /// Requests from `first` on were refused: they hold nothing, but their numbers are used.
+    pub(crate) fn skip(&mut self, first: u64, count: usize) {
+        if self.next() == Some(first) && self.sizes.len() + count <= SKIPPED_MAX {
+            self.sizes.extend(std::iter::repeat_n(0, count));
+        }
     }
 
     /// The request ended: returns its bytes, once.
@@ -61,6 +71,19 @@ mod tests {
         assert_eq!(window.finish(6), 10);
         assert_eq!(window.held(), 10);
         assert_eq!(window.finish(8), 10);
+        assert_eq!(window.next(), None);
+    }
+
+    #[test]
+    fn refused_requests_use_their_numbers_up() {
+        let mut window = Window::default();
+        window.push(1, 10);
+        window.skip(2, 3);
+        assert_eq!(window.next(), Some(5));
+        window.push(5, 10);
+        assert_eq!(window.finish(3), 0);
+        assert_eq!(window.finish(1), 10);
+        assert_eq!(window.finish(5), 10);
         assert_eq!(window.next(), None);
     }
 }

@@ -168,7 +168,12 @@ impl NodeActor {
             }
         }
         // The framework's own writes have no session; what fails is tried again by whoever wants it.
-        for reply in self.replies.remove(&super::control::NO_SESSION).into_iter().flatten() {
+        for reply in self
+            .replies
+            .remove(&super::control::NO_SESSION)
+            .into_iter()
+            .flatten()
+        {
             if let Outcome::Failed(error) = reply.outcome {
                 tracing::warn!(group = %reply.group, %error, "A write of the node itself failed");
                 *self.counters.entry("internal-write-failed").or_default() += 1;

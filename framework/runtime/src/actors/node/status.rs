@@ -1,5 +1,7 @@
 //! What a person may know of a node.
 
+use std::sync::atomic::Ordering;
+
 use repertoire_core::Now;
 use serde_json::{Value, json};
 
@@ -20,6 +22,11 @@ impl NodeActor {
             "site": self.identity.site.0,
             "uptime_seconds": now.mono.since(self.started).as_secs_f64(),
             "log_full": self.log_full,
+            "log": {
+                "bursts": self.wiring.log_stats.bursts.load(Ordering::Relaxed),
+                "syncs": self.wiring.log_stats.syncs.load(Ordering::Relaxed),
+                "operations": self.wiring.log_stats.operations.load(Ordering::Relaxed),
+            },
             "links": links,
             "groups": groups,
             "counters": self.counters,

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README-load.md")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "figures for people: counts far below 2^52"
+)]
+
+mod limits;
+mod load;
+mod options;
+mod report;
+mod run;
+mod target;
+mod usage;
+mod verify;
+mod worker;
+
+pub use options::{AckMode, BenchOptions, Medium, Network};
+pub use report::{BenchReport, Limits};
+pub use run::run;
