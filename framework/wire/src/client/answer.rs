@@ -69,8 +69,7 @@ pub(crate) fn take_answer(bytes: &mut Bytes) -> Result<Answer, DecodeError> {
     }
 }
 
-/// Rows in memory are larger than empty rows on the wire, so nothing is reserved on the word of a
-/// count, and the count has a cap of its own.
+/// Rows in memory are larger than empty rows on the wire, so their count has a cap of its own.
 fn take_rows(bytes: &mut Bytes) -> Result<Vec<Row>, DecodeError> {
     let count = take_u32(bytes, "rows")?;
     if usize::try_from(count).unwrap_or(usize::MAX) > ROWS_MAX {
@@ -80,7 +79,9 @@ fn take_rows(bytes: &mut Bytes) -> Result<Vec<Row>, DecodeError> {
             max: ROWS_MAX as u64,
         });
     }
-    let mut rows = Vec::new();
+    // Reserved once, for what can be there at most: growing would hold two copies.
+    let most = bytes.len() / 8;
+    let mut rows = Vec::with_capacity(most.min(usize::try_from(count).unwrap_or(most)));
     for _ in 0..count {
         rows.push(Row {
             key: take_blob(bytes, KEY_MAX, "key")?,
