@@ -276,7 +276,8 @@ impl RemoteSession {
         self.inbox
             .put(|lanes| lanes.controls.push(Control::Status(send)));
         let shared = Arc::clone(&self.shared);
-        actix_rt::spawn(async move {
+        // Sessions are served by the transport's tasks, which are outside of actix.
+        tokio::spawn(async move {
             let result = receive.await.map_or_else(
                 |_| Err(Box::new(Error::new(ErrorKind::ShuttingDown, "status"))),
                 |status| Ok(Bytes::from(status.to_string())),
