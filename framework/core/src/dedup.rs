@@ -107,6 +107,9 @@ impl DedupTable {
     /// not trust that.)
     #[must_use]
     pub fn record(&mut self, id: &RequestId, at: Wall, remembered: Remembered) -> bool {
+        if id.client.created() < self.expired_before && !self.sessions.contains_key(&id.client) {
+            return false;
+        }
         let session = self.sessions.entry(id.client).or_insert_with(|| Session {
             floor: id.acked_upto,
             ..Session::default()
@@ -133,9 +136,12 @@ impl DedupTable {
     }
 
     /// Drops sessions whose last write is older than `before`, by the times in the entries.
+    ///
+    /// A client whose clock ran ahead may name a later creation than that. Its session stays: once
+    /// dropped, [`check`](Self::check) would take it for a new one, and apply a retry twice.
     pub fn expire(&mut self, before: Wall) {
         self.sessions
-            .retain(|_, session| session.last_seen >= before);
+            .retain(|client, session| session.last_seen.max(client.created()) >= before);
         self.expired_before = self.expired_before.max(before);
     }
 
@@ -143,6 +149,17 @@ impl DedupTable {
     /// table alone, so every replica drops them at the same entry.
     pub fn is_expiry_due(&self, wall: Wall, lifetime_ms: u64) -> bool {
         wall.0.saturating_sub(lifetime_ms) > self.expired_before.0.saturating_add(lifetime_ms / 8)
+    }
+
+    /// Whether the client's session is certainly still known, or new, once an entry of time `wall`
+    /// is applied, whatever the entries before it expire.
+    ///
+    /// A leader logs no write for which this fails. Else the session could be dropped by an entry
+    /// that is under way, begin anew with that write, and take a retry of an older one for new.
+    pub fn outlives(&self, client: ClientId, wall: Wall, lifetime_ms: u64) -> bool {
+        let seen = self.sessions.get(&client).map(|known| known.last_seen);
+        let newest = seen.unwrap_or_default().max(client.created());
+        newest.0 >= wall.0.saturating_sub(lifetime_ms)
     }
 
     /// Clients remembered.
@@ -318,5 +335,34 @@ mod tests {
             acked_upto: 0,
         };
         assert_eq!(table.check(&fresh, PayloadHash(1)), Verdict::New);
+    }
+
+    #[test]
+    fn a_session_that_was_created_by_a_clock_ahead_is_not_forgotten_early() {
+        let mut table = DedupTable::default();
+        let early = RequestId {
+            client: ClientId::new(Wall(50), 7),
+            seq: 1,
+            acked_upto: 0,
+        };
+        assert!(table.record(&early, Wall(10), done(1)));
+        table.expire(Wall(40));
+        assert_eq!(
+            table.check(&early, PayloadHash(1)),
+            Verdict::Done(done(1)),
+            "a retry is not a new write"
+        );
+    }
+
+    #[test]
+    fn a_forgotten_session_never_begins_anew() {
+        let mut table = DedupTable::default();
+        let (first, second) = (id(1, 0), id(2, 0));
+        assert!(table.record(&first, Wall(10), done(1)));
+        assert!(table.outlives(second.client, Wall(1010), 1000));
+        assert!(!table.outlives(second.client, Wall(1011), 1000));
+        table.expire(Wall(11));
+        assert!(!table.record(&second, Wall(1011), done(2)));
+        assert_eq!(table.check(&first, PayloadHash(1)), Verdict::Expired);
     }
 }

@@ -115,7 +115,7 @@ impl Pipeline {
         let Some(evaluation) = self.evaluations.remove(&ticket) else {
             return;
         };
-        self.finish_evaluation(now, evaluation, cells);
+        self.finish_evaluation(now, evaluation, cells, dedup);
         if self.latched.is_empty() {
             for request in std::mem::take(&mut self.held) {
                 self.submit(now, request, dedup);

@@ -73,7 +73,11 @@ impl Pipeline {
         let acks = request.acks.unwrap_or(self.options.acks);
         if self.is_blind(&operation) {
             let wall = self.entry_wall(now);
-            if let Err(error) = self.capture(&request, hash, acks, wall, &operation, None, &[]) {
+            if !self.outlives(&request, wall, dedup) {
+                self.end_failed(&request, Error::new(ErrorKind::SessionExpired, "write"));
+            } else if let Err(error) =
+                self.capture(&request, hash, acks, wall, &operation, None, &[])
+            {
                 self.end_failed(&request, error);
             }
             return Ok(());
@@ -83,6 +87,12 @@ impl Pipeline {
             Err(error) => self.end_failed(&request, error),
         }
         Ok(())
+    }
+
+    /// Whether the client's session is still known when an entry of time `wall` is applied.
+    pub(super) fn outlives(&self, request: &WriteRequest, wall: Wall, dedup: &DedupTable) -> bool {
+        let (client, lifetime_ms) = (request.id.client, self.options.session_lifetime_ms);
+        client.is_internal() || dedup.outlives(client, wall, lifetime_ms)
     }
 
     fn declare(&self, operation: &Operation<'_>) -> Result<Vec<Bytes>, Error> {

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::Pipeline;
 use crate::op::put_blob;
 use crate::{
-    Acks, Cell, Error, ErrorKind, Evaluated, FunctionView, Now, Operation, PayloadHash,
+    Acks, Cell, DedupTable, Error, ErrorKind, Evaluated, FunctionView, Now, Operation, PayloadHash,
     RecordContext, Registry, RowChange, Wall, WriteRequest,
 };
 
@@ -207,6 +207,7 @@ impl Pipeline {
         now: Now,
         evaluation: Evaluation,
         fetched: Vec<Option<Bytes>>,
+        dedup: &DedupTable,
     ) {
         let Evaluation {
             request,
@@ -218,6 +219,10 @@ impl Pipeline {
             self.latched.remove(key);
         }
         let wall = self.entry_wall(now);
+        if !self.outlives(&request, wall, dedup) {
+            self.end_failed(&request, Error::new(ErrorKind::SessionExpired, "write"));
+            return;
+        }
         let unsealed = self.unsealed_entry();
         self.overlay
             .activate(unsealed.as_ref(), self.format.as_ref());
