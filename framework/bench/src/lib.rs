@@ -1,4 +1,4 @@
-#![doc = include_str!("../README-load.md")]
+#![doc = include_str!("../README.md")]
 #![allow(
     clippy::cast_precision_loss,
     reason = "figures for people: counts far below 2^52"

@@ -33,7 +33,9 @@ const OWNED: [(&str, &str); 3] = [
 ];
 
 /// Crates of one layer of which the first may use the second.
-const SIBLINGS: [(&str, &str); 2] = [
+const SIBLINGS: [(&str, &str); 3] = [
+    // The command's `bench` verb is the load generator.
+    ("framework/cli", "framework/bench"),
     // A multi-leader site is a single-leader group.
     ("protocols/multi-leader", "protocols/single-leader"),
     // The decorator wraps the log's `Disk`.
@@ -137,6 +139,8 @@ fn may_test_with(layer: Layer, target: Layer) -> bool {
     target == Layer::Testkit
         || (layer == target && matches!(layer, Layer::Storage | Layer::Transport))
         || (matches!(layer, Layer::Protocol | Layer::Words) && target == Layer::Storage)
+        // A client's tests need nodes to talk to, and the facade starts them.
+        || (layer == Layer::Access && target == Layer::Facade)
 }
 
 #[cfg(test)]
