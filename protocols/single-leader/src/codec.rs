@@ -74,7 +74,8 @@ impl Append {
     fn check(&self) -> Result<(), DecodeError> {
         let mut last = self.prev;
         for entry in &self.entries {
-            let follows = entry.first == last.lsn.next() && entry.epoch >= last.epoch;
+            let next = last.lsn.0.checked_add(1);
+            let follows = Some(entry.first.0) == next && entry.epoch >= last.epoch;
             if !follows || entry.epoch > self.epoch {
                 return Err(DecodeError::Invalid {
                     field: "append entries",
@@ -194,3 +195,7 @@ impl WireMessage for Message {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "codec_test.rs"]
+mod tests;
