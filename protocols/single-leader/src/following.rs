@@ -19,7 +19,6 @@ pub(crate) struct Following {
     matched: Lsn,
     /// The highest position that the leader called visible.
     leader_commit: Lsn,
-    /// The newest message of the leader.
     round: u64,
     /// An answer is due although nothing became durable.
     owes_ack: bool,
@@ -52,8 +51,10 @@ impl Following {
         state: &mut State,
         fx: &mut Effects<Message>,
     ) {
-        let is_new = append.epoch > state.hard.epoch;
-        let is_rival = append.epoch == state.hard.epoch && state.hard.leader != Some(from);
+        let is_present = append.epoch == state.hard.epoch;
+        let is_rival = is_present && state.hard.leader.is_some_and(|leader| leader != from);
+        // An epoch that was only heard of, by being fenced, belongs to the first who speaks in it.
+        let is_new = append.epoch > state.hard.epoch || is_present && state.hard.leader.is_none();
         let is_stale = append.epoch < state.hard.epoch && !planted(Bug::StaleLeaderAccepted);
         if is_stale || is_rival {
             let (seen, own) = (state.hard.epoch, append.epoch);
@@ -138,7 +139,7 @@ impl Following {
         self.owes_ack |= !has_news;
     }
 
-    /// Drops a tail that the leader does not have. It never became visible here.
+    /// Drops a tail that the leader does not have.
     fn truncate(&mut self, last: Lsn, state: &mut State, fx: &mut Effects<Message>) {
         let dropped = state.log.last().lsn.since(last);
         if dropped == 0 {

@@ -3,7 +3,9 @@
 mod codec;
 mod config;
 mod following;
+mod in_flight;
 mod inspect;
+mod leading;
 mod local_log;
 mod message;
 mod plugin;

@@ -13,10 +13,9 @@
 //! * *Replicate*: entries are sent ahead of the answers, up to a window of bytes.
 //! * *Snapshot*: nothing but heartbeats is sent until a snapshot has been taken over.
 
-use std::collections::VecDeque;
-
 use repertoire_core::{Lsn, Mono, NodeId, Ticket};
 
+use crate::in_flight::InFlight;
 use crate::message::{Ack, Standing};
 
 /// What is sent to a follower.
@@ -58,13 +57,11 @@ pub(crate) struct Progress {
     pub(crate) rewinds: u64,
     /// A log read on its behalf that is not answered yet.
     pub(crate) reading: Option<Ticket>,
-    /// Its last answer, or the last moment when nothing was on its way.
-    pub(crate) heard_at: Mono,
+    /// When something that was on its way last arrived, or nothing was on its way.
+    moved_at: Mono,
     /// Whether the question of `Probe` was asked.
     pub(crate) is_asked: bool,
-    /// On their way: last record and bytes of each message.
-    in_flight: VecDeque<(Lsn, u64)>,
-    in_flight_bytes: u64,
+    in_flight: InFlight,
     /// What it was last ready to take.
     window: Option<u32>,
     boot: Option<u64>,
@@ -90,10 +87,9 @@ impl Progress {
             commit_sent: Lsn::ZERO,
             rewinds: 0,
             reading: None,
-            heard_at: now,
+            moved_at: now,
             is_asked: false,
-            in_flight: VecDeque::new(),
-            in_flight_bytes: 0,
+            in_flight: InFlight::new(),
             window: None,
             boot: None,
             round_min: 0,
@@ -126,24 +122,23 @@ impl Progress {
     /// The follower holds what it says. Entries flow from here on, if they did not before.
     pub(crate) fn acked(&mut self, ack: &Ack, now: Mono) {
         self.is_up = true;
-        self.heard_at = now;
+        if ack.received > self.received {
+            self.moved_at = now;
+        }
         self.received = self.received.max(ack.received);
         self.durable = self.durable.max(ack.durable.min(ack.received));
         self.applied = self.applied.max(ack.applied);
         self.window = ack.window;
         let received = self.received;
-        while let Some((_, bytes)) = self.in_flight.pop_front_if(|(last, _)| *last <= received) {
-            self.in_flight_bytes -= bytes;
-        }
+        self.in_flight.arrived(received);
         let asked = self.next;
         self.next = self.next.max(received.next());
         match self.phase {
             // An answer to something older than the question is not the answer.
             Phase::Probe if received.next() < asked => {}
             Phase::Probe => self.phase = Phase::Replicate,
-            Phase::Replicate => {}
             Phase::Snapshot { base, .. } if received >= base => self.probe(received.next()),
-            Phase::Snapshot { .. } => {}
+            Phase::Replicate | Phase::Snapshot { .. } => {}
         }
     }
 
@@ -160,7 +155,7 @@ impl Progress {
         self.rewinds += 1;
         self.round_rewound = latest;
         self.rewound_at = Some(now);
-        self.heard_at = now;
+        self.moved_at = now;
         self.durable = self.durable.min(common);
         self.received = self.received.min(common);
         self.forget_in_flight();
@@ -173,6 +168,19 @@ impl Progress {
         self.is_asked = false;
         self.next = next.max(self.received.next());
         self.forget_in_flight();
+    }
+
+    /// What was on its way may be lost: goes back to what the follower is known to hold. A question
+    /// that was not answered is asked again.
+    pub(crate) fn ask_again(&mut self) {
+        match self.phase {
+            Phase::Probe => self.is_asked = false,
+            Phase::Replicate => {
+                self.rewinds += 1;
+                self.probe(self.received.next());
+            }
+            Phase::Snapshot { .. } => {}
+        }
     }
 
     /// A snapshot has to bridge what was trimmed up to `base`.
@@ -196,10 +204,9 @@ impl Progress {
     pub(crate) fn sent(&mut self, last: Lsn, bytes: u64, now: Mono) {
         assert!(last >= self.next, "sending goes forward");
         if self.in_flight.is_empty() {
-            self.heard_at = now;
+            self.moved_at = now;
         }
-        self.in_flight.push_back((last, bytes));
-        self.in_flight_bytes += bytes;
+        self.in_flight.push(last, bytes);
         self.next = last.next();
     }
 
@@ -209,7 +216,7 @@ impl Progress {
         let window = self
             .window
             .map_or(window_bytes, |own| own.min(window_bytes));
-        let room = u64::from(window).saturating_sub(self.in_flight_bytes);
+        let room = u64::from(window).saturating_sub(self.in_flight.bytes());
         if self.in_flight.is_empty() {
             room.max(1)
         } else {
@@ -217,19 +224,19 @@ impl Progress {
         }
     }
 
-    /// Whether messages are on their way and no answer has come for `patience`.
+    /// Whether messages are on their way and none has arrived for `patience`. Answers to heartbeats
+    /// are no sign that entries arrive: they take another stream.
     pub(crate) fn is_stalled(&self, now: Mono, patience: std::time::Duration) -> bool {
-        !self.in_flight.is_empty() && now.since(self.heard_at) >= patience
+        !self.in_flight.is_empty() && now.since(self.moved_at) >= patience
     }
 
     /// Bytes on their way.
     pub(crate) const fn in_flight_bytes(&self) -> u64 {
-        self.in_flight_bytes
+        self.in_flight.bytes()
     }
 
     fn forget_in_flight(&mut self) {
         self.in_flight.clear();
-        self.in_flight_bytes = 0;
         // A read under way may answer for what is no longer wanted.
         self.reading = None;
     }
@@ -249,10 +256,9 @@ impl Progress {
             "a follower matches what the leader holds"
         );
         assert!(self.next <= last.next(), "only what exists is sent");
-        debug_assert_eq!(
-            self.in_flight_bytes,
-            self.in_flight.iter().map(|(_, bytes)| bytes).sum::<u64>(),
-            "bytes on their way are counted"
-        );
     }
 }
+
+#[cfg(test)]
+#[path = "progress_test.rs"]
+mod tests;

@@ -7,9 +7,10 @@ use repertoire_core::{
     Containment, Effects, EntryId, ErrorKind, Position, ReadLevel, ReadVerdict, Ticket,
 };
 
+use crate::Message;
+use crate::leading::Leading;
 use crate::replica::{Part, SingleLeader};
 use crate::state::State;
-use crate::{Message, write_path::Leading};
 
 /// Most reads that wait at one replica. The driver bounds requests by credit and ends them at their
 /// deadline; this bound only keeps reads that it gave up from piling up here.

@@ -9,13 +9,13 @@ use repertoire_core::{
 };
 
 use crate::following::Following;
+use crate::leading::Leading;
 use crate::local_log::{Extent, LocalLog, STREAM};
 use crate::plugin::Timer;
 use crate::progress::Progress;
 use crate::replica::{Part, SingleLeader};
 use crate::state::{HardState, Origin, State};
 use crate::window::Window;
-use crate::write_path::Leading;
 use crate::{Config, Message};
 
 impl SingleLeader {

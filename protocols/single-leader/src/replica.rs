@@ -5,10 +5,10 @@ use std::sync::Arc;
 use repertoire_core::{Admission, Descriptor, Effects, Input, LogSeq, NodeId, Now, TimerKey};
 
 use crate::following::Following;
+use crate::leading::Leading;
 use crate::message::{Fenced, Message};
 use crate::plugin::Timer;
 use crate::state::{HardState, State};
-use crate::write_path::Leading;
 
 /// A replica of a single-leader group: one replica orders all writes, the others follow it.
 #[derive(Debug)]

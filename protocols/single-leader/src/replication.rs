@@ -7,12 +7,12 @@ use repertoire_core::{
 };
 
 use crate::Message;
+use crate::leading::Leading;
 use crate::message::{Ack, Reject, Standing};
 use crate::plugin::Timer;
 use crate::progress::{Phase, Progress};
 use crate::sending::{pack, replicate, send_empty, send_entries};
 use crate::state::State;
-use crate::write_path::Leading;
 
 /// Heartbeats without an answer after which entries on their way count as lost.
 const PATIENCE_HEARTBEATS: u32 = 3;
@@ -69,8 +69,7 @@ impl Leading {
             let is_lost = follower.is_stalled(now.mono, heartbeat * PATIENCE_HEARTBEATS);
             match &mut follower.phase {
                 Phase::Replicate if is_lost => {
-                    follower.rewinds += 1;
-                    follower.probe(follower.received.next());
+                    follower.ask_again();
                     fx.count("follower-stalled", follower.node.0);
                 }
                 Phase::Snapshot { retry_at, .. } if retry_at.is_some_and(|at| at <= now.mono) => {
@@ -174,15 +173,10 @@ impl Leading {
             return;
         };
         follower.is_up = event != PeerEvent::Down;
-        if let Phase::Snapshot { .. } = follower.phase {
-            if event == PeerEvent::Up {
-                fx.snapshots.push(SnapshotOrder::Send { to: peer });
-            }
-            return;
+        follower.ask_again();
+        if event == PeerEvent::Up && matches!(follower.phase, Phase::Snapshot { .. }) {
+            fx.snapshots.push(SnapshotOrder::Send { to: peer });
         }
-        // Whatever was on its way may be lost.
-        follower.rewinds += 1;
-        follower.probe(follower.received.next());
     }
 
     /// Entries for a follower that is behind what is in memory, read back from the log.

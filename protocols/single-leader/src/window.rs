@@ -31,6 +31,30 @@ impl Window {
         }
     }
 
+    /// How many entries end before `lsn`. Nearly every question is about the newest entries, and the
+    /// older ones are not in the processor's cache: so the search gallops from the end.
+    fn ending_before(&self, lsn: Lsn) -> usize {
+        let ends_before = |held: &Held| held.entry.last_lsn() < lsn;
+        let (mut low, mut high, mut step) = (self.entries.len(), self.entries.len(), 1);
+        while low > 0 {
+            low = low.saturating_sub(step);
+            if self.entries.get(low).is_some_and(ends_before) {
+                break;
+            }
+            (high, step) = (low, step * 2);
+        }
+        // Entries before `low` end earlier still; those from `high` on do not.
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.entries.get(middle).is_some_and(ends_before) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
     /// Adds the next entry.
     pub(crate) fn push(&mut self, entry: Entry) {
         if let Some(last) = self.entries.back() {
@@ -44,9 +68,7 @@ impl Window {
 
     /// Drops entries after `last`.
     pub(crate) fn truncate(&mut self, last: Lsn) {
-        let keep = self
-            .entries
-            .partition_point(|held| held.entry.last_lsn() <= last);
+        let keep = self.ending_before(last.next());
         if let Some(first_dropped) = self.entries.get(keep) {
             self.end = first_dropped.offset;
         }
@@ -74,9 +96,7 @@ impl Window {
     /// The entry that holds the record at `lsn`, and those after it; `None` when that record is not
     /// in memory.
     pub(crate) fn from(&self, lsn: Lsn) -> Option<impl Iterator<Item = &Entry>> {
-        let index = self
-            .entries
-            .partition_point(|held| held.entry.last_lsn() < lsn);
+        let index = self.ending_before(lsn);
         let holds = self
             .entries
             .get(index)
@@ -91,9 +111,7 @@ impl Window {
 
     /// Bytes of the entries in memory after `lsn`.
     pub(crate) fn bytes_after(&self, lsn: Lsn) -> u64 {
-        let index = self
-            .entries
-            .partition_point(|held| held.entry.last_lsn() <= lsn);
+        let index = self.ending_before(lsn.next());
         self.entries
             .get(index)
             .map_or(0, |held| self.end - held.offset)
@@ -175,6 +193,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn galloping_finds_what_a_plain_search_finds(
+            counts in prop::collection::vec(1_u32..6, 0..70),
+            lsn in 0_u64..300,
+        ) {
+            let window = filled(&counts, 1 << 20);
+            let plain = window.entries.iter().filter(|held| held.entry.last_lsn() < Lsn(lsn));
+            prop_assert_eq!(window.ending_before(Lsn(lsn)), plain.count());
+        }
+
         #[test]
         fn it_agrees_with_a_plain_vector(
             steps in prop::collection::vec((0_u8..4, 1_u32..6, 0_usize..200), 1..60),

@@ -13,7 +13,7 @@ const STEPS: usize = 1500;
 
 type Counts = BTreeMap<&'static str, u64>;
 
-fn run(seed: u64, durability: Durability, seen: &mut Counts) {
+fn run(seed: u64, durability: Durability, met: &mut Counts) {
     let mut chaos = Chaos::new(seed, durability);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         for _ in 0..STEPS {
@@ -22,13 +22,13 @@ fn run(seed: u64, durability: Durability, seen: &mut Counts) {
         chaos.heal();
     }));
     for (name, count) in &chaos.cluster.counts {
-        *seen.entry(name).or_default() += count;
+        *met.entry(name).or_default() += count;
     }
     if let Err(panic) = outcome {
         if std::env::var_os("CHAOS_SEED").is_some() {
-            println!("{}", chaos.cluster.take_trace());
+            eprintln!("{}", chaos.cluster.take_trace());
         }
-        println!("seed {seed}: run it alone with CHAOS_SEED={seed}");
+        eprintln!("seed {seed}: run it alone with CHAOS_SEED={seed}");
         std::panic::resume_unwind(panic);
     }
 }
@@ -47,7 +47,7 @@ fn run_all(durability: Durability, count: u64) -> Counts {
     for seed in seeds {
         run(seed, durability, &mut seen);
     }
-    println!("{durability}: {seen:#?}");
+    eprintln!("{durability}: {seen:#?}");
     seen
 }
 

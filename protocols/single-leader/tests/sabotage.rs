@@ -55,7 +55,7 @@ fn every_planted_bug_is_found() {
         .map(|bug| (bug, found_by(bug, 300)))
         .collect();
     let _ = std::panic::take_hook();
-    println!("{found:#?}");
+    eprintln!("{found:#?}");
     let missed: Vec<_> = found.iter().filter(|(_, seed)| seed.is_none()).collect();
     assert!(missed.is_empty(), "not found: {missed:?}");
 }

@@ -50,6 +50,8 @@ pub(crate) struct Chaos {
     dice: Dice,
     weather: Weather,
     nodes: u64,
+    /// Whether replicas hear that the links are back when the trouble ends.
+    are_links_announced: bool,
     durability: Durability,
     /// What every replica applied at a position, while no replica may lose anything.
     truth: BTreeMap<u64, (EntryId, Bytes)>,
@@ -107,6 +109,7 @@ impl Chaos {
             dice,
             weather,
             nodes,
+            are_links_announced: seed.is_multiple_of(2),
             durability,
             truth: BTreeMap::new(),
             checked: BTreeMap::new(),
@@ -415,7 +418,7 @@ impl Chaos {
             }
         }
         for (at, peer) in (1..=self.nodes).flat_map(|a| (1..=self.nodes).map(move |b| (a, b))) {
-            if at != peer {
+            if at != peer && self.are_links_announced {
                 self.cluster.peer(at, peer, PeerEvent::Up);
             }
         }

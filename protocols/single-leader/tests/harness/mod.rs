@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of the harness")]
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a harness fails by panicking, and says why"
 )]

@@ -1,0 +1,174 @@
+//! A leadership: what it keeps, how it begins and ends.
+
+use std::collections::VecDeque;
+
+use repertoire_core::{
+    Acks, Effects, Entry, EntryKind, Fate, FormatTag, LeaderEpoch, Lsn, Now, Proposal, ProposalId,
+};
+
+use crate::Message;
+use crate::progress::Progress;
+use crate::quorum::Tally;
+use crate::state::State;
+
+/// An entry that is in the log and not yet visible.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pending {
+    pub(crate) epoch: LeaderEpoch,
+    pub(crate) last: Lsn,
+    pub(crate) acks: Acks,
+    /// The proposal that it came from; none for a barrier and for what a predecessor placed.
+    pub(crate) proposal: Option<ProposalId>,
+}
+
+/// What only a leader keeps.
+#[derive(Debug)]
+pub(crate) struct Leading {
+    /// The first entry of this epoch, once the epoch is durable and the entry is in the log.
+    barrier: Option<Lsn>,
+    /// Entries of predecessors wait for the barrier. Until the engine has them, proposals are
+    /// refused: they were evaluated against a state without those entries.
+    pub(crate) takes_over: bool,
+    /// Proposals that arrived before the epoch was durable.
+    pub(crate) waiting: VecDeque<Proposal>,
+    /// In the log, not yet visible, oldest first.
+    pub(crate) pending: VecDeque<Pending>,
+    pub(crate) tally: Tally,
+    pub(crate) voters: usize,
+    pub(crate) followers: Vec<Progress>,
+    /// Messages sent to followers in this epoch.
+    pub(crate) round: u64,
+    /// Whether the timer runs that tells followers what became visible.
+    pub(crate) is_notice_due: bool,
+}
+
+impl Leading {
+    /// A leadership that has not begun. `inherited` are the entries after the visible ones.
+    pub(crate) fn new<'a>(
+        followers: Vec<Progress>,
+        inherited: impl Iterator<Item = &'a Entry>,
+    ) -> Self {
+        let voters = followers.iter().filter(|f| f.is_voter).count() + 1;
+        // A group that has shrunk since cannot give more copies than it has replicas.
+        let possible = |acks: Acks| match acks {
+            asked if asked.is_satisfiable(voters) => asked,
+            _ => Acks::Sync,
+        };
+        let pending: VecDeque<_> = inherited
+            .map(|entry| Pending {
+                epoch: entry.epoch,
+                last: entry.last_lsn(),
+                acks: possible(entry.acks),
+                proposal: None,
+            })
+            .collect();
+        Self {
+            barrier: None,
+            takes_over: !pending.is_empty(),
+            waiting: VecDeque::new(),
+            pending,
+            tally: Tally::default(),
+            voters,
+            followers,
+            round: 0,
+            is_notice_due: false,
+        }
+    }
+
+    /// Whether this leadership has begun: its epoch is durable, and its barrier in the log.
+    pub(crate) const fn is_active(&self) -> bool {
+        self.barrier.is_some()
+    }
+
+    /// Whether everything that predecessors acknowledged is visible here.
+    pub(crate) fn is_ready(&self, state: &State) -> bool {
+        self.barrier.is_some_and(|barrier| state.applied >= barrier)
+    }
+
+    /// Whether the engine holds everything that predecessors ordered: only then is the dedup table
+    /// complete, and only then do evaluations see all of the past.
+    pub(crate) fn has_taken_over(&self, state: &State) -> bool {
+        self.barrier
+            .is_some_and(|barrier| state.engine_applied >= barrier)
+    }
+
+    /// Entries that are not visible yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The epoch is durable: begins it with a barrier, and places what has waited for it.
+    ///
+    /// Inherited entries become visible only together with the barrier (Raft §5.4.2), so the
+    /// barrier wants as many copies as the most careful of them.
+    pub(crate) fn begin(&mut self, now: Now, state: &mut State, fx: &mut Effects<Message>) {
+        let voters = self.voters;
+        let inherited = self.pending.iter().map(|pending| pending.acks);
+        let acks = inherited
+            .max_by_key(|acks| acks.copies(voters))
+            .unwrap_or(Acks::Async);
+        let barrier = Entry {
+            epoch: state.hard.epoch,
+            first: state.log.last().lsn.next(),
+            count: 1,
+            wall: now.wall.max(state.log.wall()),
+            kind: EntryKind::Barrier,
+            format: FormatTag::default(),
+            acks,
+            body: bytes::Bytes::new(),
+        };
+        self.barrier = Some(barrier.first);
+        self.append(barrier, None, state, fx);
+        for follower in &mut self.followers {
+            follower.probe(follower.next);
+        }
+        for proposal in std::mem::take(&mut self.waiting) {
+            self.place(proposal, state, fx);
+        }
+        fx.count("leader-began", state.hard.epoch.0);
+    }
+
+    pub(crate) fn append(
+        &mut self,
+        entry: Entry,
+        proposal: Option<ProposalId>,
+        state: &mut State,
+        fx: &mut Effects<Message>,
+    ) {
+        self.pending.push_back(Pending {
+            epoch: entry.epoch,
+            last: entry.last_lsn(),
+            acks: entry.acks,
+            proposal,
+        });
+        state.log.append(entry, fx);
+    }
+
+    /// The leadership ends: what was placed may survive or not, what was not never will.
+    pub(crate) fn end(&mut self, state: &State, fx: &mut Effects<Message>) {
+        let error = Box::new(state.not_leader("write"));
+        if let Some(from) = self.pending.iter().find_map(|pending| pending.proposal) {
+            let error = error.clone();
+            fx.fates.push(Fate::Unknown { from, error });
+        }
+        for proposal in std::mem::take(&mut self.waiting) {
+            fx.fates.push(Fate::Refused {
+                proposal: proposal.id,
+                error: error.clone(),
+            });
+        }
+    }
+
+    /// Asserts what must hold between any two inputs.
+    pub(crate) fn check(&self, state: &State) {
+        for follower in &self.followers {
+            follower.check(state.log.last().lsn);
+        }
+        assert!(
+            self.pending
+                .back()
+                .is_none_or(|pending| pending.last == state.log.last().lsn),
+            "what is not visible reaches to the end of the log"
+        );
+    }
+}
