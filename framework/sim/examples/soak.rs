@@ -1,0 +1,31 @@
+//! Runs seeds and prints the report: `soak [protocol] [seeds] [first seed] [steps] [threads]`.
+
+use std::time::Instant;
+
+use repertoire_sim::{CampaignConfig, campaign};
+
+#[allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a command line: it measures real time and prints"
+)]
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let mut next = |default: &str| args.next().unwrap_or_else(|| default.to_owned());
+    let protocol = next("single-leader");
+    let number = |text: String| text.parse::<u64>().unwrap_or(0);
+    let seeds = number(next("200"));
+    let seed = number(next("1"));
+    let mut config = CampaignConfig::new(protocol, seed, seeds);
+    config.steps_per_seed = number(next("20000"));
+    config.threads = usize::try_from(number(next("1"))).unwrap_or(1);
+    let start = Instant::now();
+    let report = campaign(&config, || start.elapsed().as_secs_f64());
+    match serde_json::to_string_pretty(&report) {
+        Ok(text) => println!("{text}"),
+        Err(error) => println!("{error}"),
+    }
+    if !report.is_clean() {
+        std::process::exit(1);
+    }
+}

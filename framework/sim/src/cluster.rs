@@ -1,0 +1,155 @@
+//! The world of one run: nodes, network, clients, and what the harness knows of them.
+
+mod boot;
+mod engine_desk;
+mod event;
+mod log_desk;
+mod node;
+mod perform;
+mod requests;
+mod rest;
+mod snapshots;
+mod steps;
+mod transfer;
+
+use std::sync::Arc;
+
+use repertoire_core::{HostOutput, Machine, Registry, SnapshotMessage};
+
+use crate::agenda::{Agenda, Slab};
+use crate::cast::Cast;
+use crate::client::{Book, Client};
+use crate::clock::Nanos;
+use crate::fault::mix::FaultTally;
+use crate::invariants::Findings;
+use crate::invariants::convergence::Digests;
+use crate::invariants::log_matching::LogCanon;
+use crate::invariants::state_machine::Canon;
+use crate::net::Network;
+use crate::plan::Plan;
+use crate::rng::Rng;
+use crate::sometimes::Reached;
+use crate::trace::Trace;
+use crate::watch::Stamp;
+pub(crate) use event::{Event, TIMED, Undo};
+use event::{LogAnswer, Parcel, ReplyOut};
+pub(crate) use node::Node;
+
+/// What a cast's replicas say to each other.
+type Said<C> = <<C as Cast>::Machine as Machine>::Message;
+
+/// What the harness knows of one keyspace.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) canon: Canon,
+    pub(crate) log: LogCanon,
+    pub(crate) digests: Digests,
+    /// What clients believe the swapped keys to hold.
+    pub(crate) swapped: Vec<Option<Stamp>>,
+}
+
+/// The world.
+pub(crate) struct World<'c, C: Cast> {
+    pub(crate) cast: &'c C,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) plan: Plan,
+    pub(crate) agenda: Agenda<Event>,
+    pub(crate) net: Network,
+    pub(crate) rng: Rng,
+    pub(crate) nodes: Vec<Node<C>>,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) book: Book,
+    pub(crate) known: Vec<Known>,
+    pub(crate) trace: Trace,
+    pub(crate) findings: Findings,
+    pub(crate) tally: FaultTally,
+    pub(crate) reached: Reached,
+    /// Inputs delivered to replicas.
+    pub(crate) steps: u64,
+    /// Whether clients go on asking.
+    pub(crate) is_issuing: bool,
+    /// Whether a wall clock jumped so far that servers may have forgotten sessions.
+    pub(crate) sessions_may_expire: bool,
+    /// The latest time that any wall clock showed before it jumped: clients learn of it, as from the
+    /// time in an answer.
+    pub(crate) newest_wall: repertoire_core::Wall,
+    parcels: Slab<Parcel<Said<C>>>,
+    transfers: Slab<Parcel<SnapshotMessage>>,
+    replies: Slab<ReplyOut>,
+    log_answers: Slab<LogAnswer>,
+    undos: Slab<Undo>,
+    scratch: HostOutput<Said<C>>,
+    /// Numbers the harness' own requests.
+    internal: u64,
+    /// Answers to the harness' own digest reads: node, keyspace, position, digest.
+    rest_digests: Vec<(usize, usize, u64, u128)>,
+}
+
+impl<'c, C: Cast> World<'c, C> {
+    /// A world at time zero: every node formatted, none started.
+    pub(crate) fn new(cast: &'c C, registry: Arc<Registry>, plan: Plan, mut rng: Rng) -> Self {
+        let net = Network::new(plan.nodes, plan.net, plan.faults.clone(), rng.fork(1));
+        let nodes = (0..plan.nodes)
+            .map(|index| Node::new(index, &plan, &mut rng))
+            .collect();
+        let clients = plan.clients.iter().cloned().map(|client| {
+            let members = &plan.groups[client.group].members;
+            let target = *rng.pick(members);
+            let own = rng.fork(2);
+            Client::new(client, target, own)
+        });
+        let clients = clients.collect();
+        let known = plan.groups.iter().map(|_| Known {
+            canon: Canon::new(plan.keys),
+            log: LogCanon::default(),
+            digests: Digests::default(),
+            swapped: vec![None; usize::from(plan.keys)],
+        });
+        Self {
+            cast,
+            registry,
+            known: known.collect(),
+            net,
+            nodes,
+            clients,
+            agenda: Agenda::new(),
+            trace: Trace::new(rng.next_u64()),
+            plan,
+            rng,
+            book: Book::default(),
+            findings: Findings::default(),
+            tally: FaultTally::default(),
+            reached: Reached::default(),
+            steps: 0,
+            is_issuing: true,
+            sessions_may_expire: false,
+            newest_wall: repertoire_core::Wall::default(),
+            parcels: Slab::new(),
+            transfers: Slab::new(),
+            replies: Slab::new(),
+            log_answers: Slab::new(),
+            undos: Slab::new(),
+            scratch: HostOutput::default(),
+            internal: 0,
+            rest_digests: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn time(&self) -> Nanos {
+        self.agenda.now()
+    }
+
+    /// Keeps what ends a fault until its time.
+    pub(crate) fn plan_undo(&mut self, undo: Undo) -> u32 {
+        self.undos.put(undo)
+    }
+
+    pub(crate) fn take_undo(&mut self, slot: u32) -> Option<Undo> {
+        self.undos.take(slot)
+    }
+
+    /// Every fault was ended at once: the planned ends are void.
+    pub(crate) fn forget_undos(&mut self) {
+        self.undos.clear();
+    }
+}

@@ -1,0 +1,341 @@
+//! Nodes start and stop. A start is a function of what the disk holds.
+
+use std::sync::{Arc, PoisonError};
+
+use repertoire_core::{
+    DedupTable, Entry, EntryId, Error, ErrorKind, Executor, Host, HostBoot, InstanceGen,
+    LogSlice, LogStore, Lsn, RecoveredGroup, StorageEngine, StreamId, load_snapshot,
+};
+use repertoire_segment_log::{MemoryDisk, Options, PowerLoss, SegmentLog};
+
+use super::node::StoredSnapshot;
+use super::{Event, World};
+use crate::cast::Cast;
+use crate::clock::{MILLI, Nanos};
+use crate::invariants::log_matching::Place;
+use crate::invariants::monotone::Progress;
+use crate::invariants::recovery;
+use crate::plan::node_id;
+use crate::sometimes::Situation;
+use crate::watch::{Extent, Tape};
+
+const STREAM: StreamId = StreamId(0);
+
+/// Bytes of one read when the tail is read back.
+const TAIL_READ: usize = 64 * 1024;
+
+/// The state that a replica starts from.
+struct Start {
+    engine: Box<dyn StorageEngine>,
+    dedup: DedupTable,
+    position: EntryId,
+}
+
+impl<C: Cast> World<'_, C> {
+    /// Starts a node, if it is down and may come back.
+    pub(crate) fn start(&mut self, n: usize) {
+        let time = self.time();
+        if self.nodes[n].is_up || self.nodes[n].is_gone {
+            return;
+        }
+        let Some(disk) = self.nodes[n].disk.take() else {
+            return;
+        };
+        let disk_plan = self.plan.disk;
+        let identity = self.nodes[n].incarnation.0;
+        let options = Options {
+            retention_bytes: disk_plan.retention_bytes,
+            ..Options::small(identity, disk_plan.segment_bytes)
+        };
+        match SegmentLog::open_or_return(disk, options) {
+            Ok(log) => self.nodes[n].log.store = Some(log),
+            Err(failure) => {
+                self.nodes[n].disk = Some(failure.disk);
+                if *failure.error.kind() == ErrorKind::StorageFull {
+                    self.agenda.after(20 * MILLI, Event::Start { node: n as u8 });
+                } else {
+                    let error = failure.error;
+                    self.findings.add("A3.recovery", || format!("node {n}: no log: {error}"));
+                }
+                return;
+            }
+        }
+        let node = &mut self.nodes[n];
+        node.boot += 1;
+        node.is_up = true;
+        node.booted_at = time;
+        self.trace.note(10, n as u64, u64::from(node.boot));
+        for g in 0..self.plan.groups.len() {
+            if self.nodes[n].replicas[g].is_member {
+                self.start_replica(n, g);
+            }
+        }
+        for other in 0..self.nodes.len() {
+            let is_linked = !self.net.is_cut(n, other) && !self.net.is_cut(other, n);
+            if other != n && self.nodes[other].is_up && is_linked {
+                let span = self.net.client_latency();
+                self.announce_link(n, other, true, span);
+            }
+        }
+    }
+
+    fn start_replica(&mut self, n: usize, g: usize) {
+        let id = self.plan.groups[g].id;
+        let recovered = self.nodes[n].log.store.as_ref().and_then(|log| log.recovered().get(&id));
+        let recovered = recovered.cloned().unwrap_or_default();
+        self.judge_recovery(n, g, &recovered);
+        let Some(start) = self.load_state(n, g) else {
+            return;
+        };
+        let tail = match self.read_tail(n, g, start.position.lsn, &recovered) {
+            Ok(tail) => tail,
+            Err(error) => {
+                self.findings.add("A3.recovery", || format!("node {n}, keyspace {g}: {error}"));
+                return;
+            }
+        };
+        if start.position.lsn > Lsn::ZERO && !tail.is_empty() {
+            self.reached.note(Situation::RecoveredFromSnapshot);
+        }
+        self.boot_host(n, g, &recovered, start, tail);
+    }
+
+    fn boot_host(
+        &mut self,
+        n: usize,
+        g: usize,
+        log: &RecoveredGroup,
+        start: Start,
+        tail: Vec<Entry>,
+    ) {
+        let now = self.now(n);
+        let group = &self.plan.groups[g];
+        let applied = start.engine.applied().clone();
+        let boot = HostBoot {
+            group: group.id,
+            descriptor: Arc::clone(&group.descriptor),
+            me: node_id(n),
+            incarnation: self.nodes[n].incarnation,
+            instance: InstanceGen(u64::from(self.nodes[n].boot)),
+            now,
+            seed: self.rng.next_u64(),
+            log,
+            tail,
+            applied,
+            position: start.position,
+            dedup: start.dedup,
+            registry: Arc::clone(&self.registry),
+        };
+        let executor = Executor::new(start.engine, &self.registry);
+        let (inline, elsewhere) = match self.plan.engine {
+            None => (Some(executor), None),
+            Some(_) => (None, Some(executor)),
+        };
+        let replica = &mut self.nodes[n].replicas[g];
+        replica.executor = elsewhere;
+        replica.applied = start.position.lsn.0;
+        match Host::boot(boot, inline, |boot, fx| self.cast.boot(boot, fx)) {
+            Ok(host) => {
+                replica.host = Some(host);
+                self.flush(n, g);
+            }
+            Err(error) => {
+                self.findings.add("A3.boot", || format!("node {n}, keyspace {g}: {error}"));
+            }
+        }
+    }
+
+    fn judge_recovery(&mut self, n: usize, g: usize, recovered: &RecoveredGroup) {
+        let at = Place { node: n, group: g };
+        let lost_power = self.nodes[n].lost_power;
+        let durability = self.plan.durability;
+        let replica = &mut self.nodes[n].replicas[g];
+        let stream = recovered.streams.get(&STREAM).cloned().unwrap_or_default();
+        let may_lose = lost_power && recovery::may_lose_written(durability);
+        recovery::judge_log(
+            at,
+            &stream,
+            &replica.written,
+            &replica.durable,
+            may_lose,
+            &mut self.findings,
+        );
+        self.findings.require(!recovered.damaged, "A3.recovery", || {
+            format!("{at:?}: the log counts as damaged, and nobody damaged it")
+        });
+        if stream.last.lsn.0 < replica.written.last() {
+            self.reached.note(Situation::UnsyncedTailLost);
+        }
+        // Recovery makes what it found durable.
+        replica.written.recovered(stream.last.lsn.0);
+        if replica.written.last() < stream.last.lsn.0 {
+            replica.written.reset(stream.last);
+        }
+        replica.durable.clone_from(&replica.written);
+        replica.ordered.clone_from(&replica.written);
+        replica.recovered = stream.last.lsn.0;
+    }
+
+    /// The engine at the newest durable snapshot, or empty.
+    fn load_state(&mut self, n: usize, g: usize) -> Option<Start> {
+        let tape = Arc::new(std::sync::Mutex::new(Tape::default()));
+        let engine = self.fresh_engine(g, &tape)?;
+        let replica = &mut self.nodes[n].replicas[g];
+        replica.tape = tape;
+        let stored: Option<Arc<StoredSnapshot>> = replica.snapshots.durable.clone();
+        let start = match stored {
+            None => Start {
+                engine,
+                dedup: DedupTable::default(),
+                position: EntryId::ZERO,
+            },
+            Some(stored) => {
+                let chunks = stored.chunks.iter().cloned().map(Ok::<_, Error>);
+                let loaded = load_snapshot(stored.header.clone(), chunks, engine);
+                let loaded = match loaded {
+                    Ok(loaded) => loaded,
+                    Err(error) => {
+                        self.findings.add("A3.snapshot-state", || {
+                            format!("node {n}, keyspace {g}: its snapshot does not load: {error}")
+                        });
+                        return None;
+                    }
+                };
+                let at = Place { node: n, group: g };
+                let lsn = stored.header.position.lsn.0;
+                let canon = &self.known[g].canon;
+                let engine = loaded.engine.as_ref();
+                recovery::judge_state(at, lsn, canon, engine, &mut self.findings);
+                Start {
+                    engine: loaded.engine,
+                    dedup: loaded.dedup,
+                    position: stored.header.position,
+                }
+            }
+        };
+        self.stand_at(n, g, start.position.lsn.0);
+        Some(start)
+    }
+
+    /// The replica's state covers everything up to `lsn`: it goes on from there in the canon.
+    pub(crate) fn stand_at(&mut self, n: usize, g: usize, lsn: u64) {
+        let replica = &mut self.nodes[n].replicas[g];
+        match self.known[g].canon.place_after(lsn) {
+            Some(place) => replica.place = place,
+            None => self.findings.add("A4.snapshot", || {
+                format!("node {n}, keyspace {g}: no entry ends at its snapshot's position {lsn}")
+            }),
+        }
+        let mut tape = replica.tape.lock().unwrap_or_else(PoisonError::into_inner);
+        tape.records.clear();
+        tape.writes.clear();
+        tape.known = self.known[g].canon.end();
+    }
+
+    fn read_tail(
+        &mut self,
+        n: usize,
+        g: usize,
+        applied: Lsn,
+        recovered: &RecoveredGroup,
+    ) -> Result<Vec<Entry>, Error> {
+        let stream = recovered.streams.get(&STREAM).cloned().unwrap_or_default();
+        let id = self.plan.groups[g].id;
+        let mut tail = Vec::new();
+        let Some(log) = self.nodes[n].log.store.as_mut() else {
+            return Ok(tail);
+        };
+        let mut from = applied.next();
+        while from <= stream.last.lsn {
+            match log.read(id, STREAM, from, TAIL_READ)? {
+                LogSlice::Entries(entries) => {
+                    let Some(last) = entries.last() else {
+                        break;
+                    };
+                    from = last.last_lsn().next();
+                    tail.extend(entries);
+                }
+                LogSlice::Trimmed { base } => {
+                    return Err(Error::new(ErrorKind::Corrupted, "read the log's tail")
+                        .with("wanted", from)
+                        .with("trimmed up to", base));
+                }
+            }
+        }
+        Ok(tail)
+    }
+
+    /// Stops a node at once. What it had written survives, unless the power is cut as well.
+    pub(crate) fn crash(&mut self, n: usize, cuts_power: bool) {
+        if !self.nodes[n].is_up {
+            return;
+        }
+        let node = &mut self.nodes[n];
+        self.trace.note(11, n as u64, u64::from(cuts_power));
+        node.is_up = false;
+        node.paused_until = 0;
+        node.flush_planned = false;
+        let store = node.log.store.take();
+        node.log = super::node::LogDesk::default();
+        let mut disk = store.map_or_else(MemoryDisk::new, SegmentLog::into_disk);
+        node.lost_power = cuts_power;
+        if cuts_power {
+            let mode = self.rng.below(4);
+            let rng = &mut self.rng;
+            // Nothing, everything, whole pages, or single sectors survive.
+            disk.lose_power(&mut |_| match mode {
+                0 => 0,
+                1 => 0xff,
+                2 => (rng.next_u64() & 1) as u8 * 0xff,
+                _ => (rng.next_u64() & 0xff) as u8,
+            });
+        }
+        node.disk = Some(disk);
+        for replica in &mut node.replicas {
+            replica.host = None;
+            replica.is_dirty = false;
+            replica.timers.clear();
+            replica.deadline = Nanos::MAX;
+            replica.executor = None;
+            replica.jobs.clear();
+            replica.job_under_way = None;
+            replica.progress = Progress::default();
+            replica.ordered = Extent::default();
+            let desk = &mut replica.snapshots;
+            desk.building.clear();
+            desk.finished = None;
+            desk.wanted_by.clear();
+            desk.offered.clear();
+            desk.is_stepping = false;
+            desk.is_ticking = false;
+            // Chunks received so far are found again on disk, all or up to some of them.
+            if let Some(incoming) = desk.incoming.take() {
+                let kept = self.rng.index(incoming.chunks.len() + 1);
+                let mut chunks = incoming.chunks;
+                chunks.truncate(kept);
+                let header = incoming.receiver.header().clone();
+                desk.partial = Some(StoredSnapshot { header, chunks });
+            }
+        }
+        for other in 0..self.nodes.len() {
+            if other != n && self.nodes[other].is_up {
+                let boot = self.nodes[other].boot;
+                let span = self.net.client_latency() * 5;
+                let event = Event::Link {
+                    node: other as u8,
+                    peer: n as u8,
+                    up: false,
+                    boot,
+                };
+                self.agenda.after(span, event);
+            }
+        }
+    }
+
+    /// Stops a node and plans its return.
+    pub(crate) fn crash_for_a_while(&mut self, n: usize, cuts_power: bool) {
+        self.crash(n, cuts_power);
+        let span = self.rng.between(1, 600) * MILLI;
+        self.agenda.after(span, Event::Start { node: n as u8 });
+    }
+}

@@ -1,0 +1,164 @@
+//! The log's own thread: one burst at a time, one sync for all groups of the node.
+
+use repertoire_core::{ErrorKind, LogSlice, LogStore};
+
+use super::event::LogAnswer;
+use super::{Event, World};
+use crate::cast::Cast;
+use crate::clock::{MILLI, Nanos};
+use crate::sometimes::Situation;
+
+impl<C: Cast> World<'_, C> {
+    /// Writes what waits, unless a burst is under way; then answers reads.
+    pub(crate) fn turn_log(&mut self, n: usize) {
+        let log = &self.nodes[n].log;
+        if log.is_busy || (log.queue.is_empty() && log.reads.is_empty()) {
+            return;
+        }
+        if !log.queue.is_empty() && !self.write_burst(n) {
+            return;
+        }
+        self.read_log(n);
+    }
+
+    /// Returns whether the burst was written.
+    fn write_burst(&mut self, n: usize) -> bool {
+        let node = &mut self.nodes[n];
+        let boot = node.boot;
+        let event = |node: usize| Event::LogDone {
+            node: node as u8,
+            boot,
+        };
+        let Some(store) = &mut node.log.store else {
+            return false;
+        };
+        match store.write(&node.log.queue) {
+            Ok(()) => {}
+            Err(error) if *error.kind() == ErrorKind::StorageFull => {
+                node.log.was_full = true;
+                node.log.is_busy = true;
+                let retry = Event::LogRetry {
+                    node: n as u8,
+                    boot,
+                };
+                self.agenda.after(3 * MILLI, retry);
+                return false;
+            }
+            Err(error) => {
+                self.findings.add("A8.log", || format!("node {n}: the log failed: {error}"));
+                return false;
+            }
+        }
+        if std::mem::take(&mut node.log.was_full) {
+            self.reached.note(Situation::WroteAfterFull);
+        }
+        let log = &mut node.log;
+        log.needs_sync = log.queue.iter().any(|op| op.sync);
+        for op in log.queue.drain(..) {
+            let found = self.plan.groups.iter().position(|group| group.id == op.group);
+            if let Some(g) = found {
+                node.replicas[g].written.apply(&op.op);
+            }
+        }
+        log.told.append(&mut log.marks);
+        log.is_busy = true;
+        let span = self.disk_time(n);
+        self.agenda.after(span, event(n));
+        true
+    }
+
+    /// How long the burst takes.
+    fn disk_time(&mut self, n: usize) -> Nanos {
+        let (time, disk) = (self.time(), self.plan.disk);
+        let node = &self.nodes[n];
+        let mut mean = disk.write;
+        if node.log.needs_sync {
+            mean += disk.sync;
+        }
+        if node.slow_disk_until > time {
+            mean *= 20;
+        }
+        let stall = node.stalled_until.saturating_sub(time);
+        stall + mean / 2 + self.rng.exponential(mean / 2)
+    }
+
+    pub(crate) fn on_log_done(&mut self, n: usize) {
+        let now = self.now(n);
+        let node = &mut self.nodes[n];
+        node.log.is_busy = false;
+        if node.log.needs_sync {
+            let synced = node.log.store.as_mut().map(LogStore::sync);
+            if let Some(Err(error)) = synced {
+                self.findings.add("A8.log", || format!("node {n}: the sync failed: {error}"));
+                return;
+            }
+            for replica in &mut node.replicas {
+                replica.durable.clone_from(&replica.written);
+            }
+        }
+        let mut told = std::mem::take(&mut node.log.told);
+        for (group, seq) in told.drain(..) {
+            let g = usize::from(group);
+            self.trace.note(6, (n as u64) << 8 | g as u64, seq.0);
+            if let Some(host) = &mut self.nodes[n].replicas[g].host {
+                host.durable(now, seq);
+                self.touched(n, g);
+            }
+        }
+        // A crash in the middle of it takes the node's desk away.
+        if self.nodes[n].log.told.is_empty() {
+            self.nodes[n].log.told = told;
+        }
+        self.turn_log(n);
+    }
+
+    fn read_log(&mut self, n: usize) {
+        let reads = std::mem::take(&mut self.nodes[n].log.reads);
+        for (group, read) in reads {
+            let g = usize::from(group);
+            let id = self.plan.groups[g].id;
+            let node = &mut self.nodes[n];
+            let boot = node.boot;
+            let Some(store) = &mut node.log.store else {
+                return;
+            };
+            let found = store.read(id, read.stream, read.from, read.bytes_max);
+            let slice = match found {
+                Ok(slice) => slice,
+                Err(error) => {
+                    self.findings.add("A8.log", || {
+                        format!("node {n}, keyspace {g}: reading from {} failed: {error}", read.from)
+                    });
+                    return;
+                }
+            };
+            if matches!(slice, LogSlice::Trimmed { .. }) {
+                self.reached.note(Situation::TrimmedPastFollower);
+            }
+            let slot = self.log_answers.put(LogAnswer {
+                node: n as u8,
+                group,
+                boot,
+                ticket: read.ticket,
+                slice,
+            });
+            let span = self.plan.disk.write + self.rng.exponential(self.plan.disk.write);
+            self.agenda.after(span, Event::LogAnswer(slot));
+        }
+    }
+
+    pub(crate) fn on_log_answer(&mut self, slot: u32) {
+        let Some(answer) = self.log_answers.take(slot) else {
+            return;
+        };
+        let (n, g) = (usize::from(answer.node), usize::from(answer.group));
+        if !self.nodes[n].is_up || self.nodes[n].boot != answer.boot {
+            return;
+        }
+        let now = self.now(n);
+        if let Some(host) = &mut self.nodes[n].replicas[g].host {
+            host.log_read(now, answer.ticket, answer.slice);
+            self.touched(n, g);
+        }
+    }
+}

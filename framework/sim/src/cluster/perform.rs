@@ -1,0 +1,261 @@
+//! Carrying out what a replica wants done, in the order of its lanes.
+
+use std::sync::PoisonError;
+
+use repertoire_core::{HostOutput, LogOp, Outcome, Position, Reply, TimerOrder};
+
+use super::event::{Parcel, ReplyOut};
+use super::{Event, Said, World};
+use crate::cast::Cast;
+use crate::client::{Ask, Book};
+use crate::clock::{MILLI, Nanos};
+use crate::fault::mix::Fault;
+use crate::invariants::durable_ack::{self, Copy};
+use crate::invariants::log_matching::Place;
+use crate::invariants::{order, prefix_reads};
+use crate::plan::node_index;
+use crate::sometimes::Situation;
+use crate::watch::Content;
+
+impl<C: Cast> World<'_, C> {
+    /// Ends a batch of inputs of one replica and carries out what comes of it.
+    pub(crate) fn flush(&mut self, n: usize, g: usize) {
+        let now = self.now(n);
+        let replica = &mut self.nodes[n].replicas[g];
+        let Some(host) = &mut replica.host else {
+            return;
+        };
+        host.flush(now);
+        std::mem::swap(host.output(), &mut self.scratch);
+        let mut out = std::mem::take(&mut self.scratch);
+        self.absorb_tape(n, g);
+        self.perform_log(n, g, &mut out);
+        let replica = &mut self.nodes[n].replicas[g];
+        replica.applied = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
+        if !out.jobs.is_empty() {
+            self.nodes[n].replicas[g].jobs.extend(out.jobs.drain(..));
+            self.turn_engine(n, g);
+        }
+        self.perform_sends(n, g, &mut out);
+        for reply in out.replies.drain(..) {
+            self.perform_reply(n, g, reply);
+        }
+        for read in out.log_reads.drain(..) {
+            self.nodes[n].log.reads.push((g as u8, read));
+        }
+        for timer in out.timers.drain(..) {
+            self.perform_timer(n, g, timer);
+        }
+        if !out.snapshots.is_empty() {
+            self.perform_snapshot_orders(n, g, &mut out.snapshots);
+        }
+        if !out.pieces.is_empty() {
+            self.perform_pieces(n, g, &mut out.pieces);
+        }
+        out.telemetry.clear();
+        out.resolves.clear();
+        self.scratch = out;
+        self.turn_log(n);
+        self.look_after(n, g);
+    }
+
+    /// Compares what reached the engine with what reached the other engines.
+    pub(crate) fn absorb_tape(&mut self, n: usize, g: usize) {
+        let replica = &mut self.nodes[n].replicas[g];
+        let mut tape = replica.tape.lock().unwrap_or_else(PoisonError::into_inner);
+        if tape.records.is_empty() {
+            return;
+        }
+        let canon = &mut self.known[g].canon;
+        // What another replica has applied in the meantime is known already.
+        tape.known = tape.known.max(canon.end());
+        canon.absorb(n, g, &mut replica.place, &mut tape, &mut self.findings);
+        let foreign = std::mem::take(&mut tape.foreign_key);
+        self.findings.require(!foreign, "A6.isolation", || {
+            format!("node {n}, keyspace {g}: a key that no client uses was changed")
+        });
+    }
+
+    fn perform_log(&mut self, n: usize, g: usize, out: &mut HostOutput<Said<C>>) {
+        if out.log.is_empty() {
+            return;
+        }
+        let at = Place { node: n, group: g };
+        let node = &mut self.nodes[n];
+        let replica = &mut node.replicas[g];
+        // What was applied before this batch: within it, cutting back comes before applying.
+        let applied = replica.applied;
+        for op in out.log.drain(..) {
+            let log = &mut self.known[g].log;
+            log.judge(at, &op.op, &replica.ordered, applied, &mut self.findings);
+            match &op.op {
+                LogOp::Truncate { last, .. } if last.0 < replica.ordered.last() => {
+                    self.reached.note(Situation::SuffixTruncated);
+                }
+                LogOp::Checkpoint { upto, .. } => {
+                    let durable = replica.snapshot_lsn();
+                    order::judge_checkpoint(at, upto.lsn.0, durable, &mut self.findings);
+                    self.reached.note(Situation::LogTrimmed);
+                }
+                _ => {}
+            }
+            replica.ordered.apply(&op.op);
+            node.log.queue.push(op);
+        }
+        self.trace.note(3, (n as u64) << 8 | g as u64, replica.ordered.last());
+        match node.log.marks.iter_mut().find(|mark| usize::from(mark.0) == g) {
+            Some(mark) => mark.1 = out.log_seq,
+            None => node.log.marks.push((g as u8, out.log_seq)),
+        }
+    }
+
+    fn perform_sends(&mut self, n: usize, g: usize, out: &mut HostOutput<Said<C>>) {
+        let time = self.time();
+        for (peer, message) in out.sends.drain(..) {
+            let to = node_index(peer);
+            let class = self.cast.class(&message);
+            self.trace.note(4, (n as u64) << 16 | (to as u64) << 8 | g as u64, class as u64);
+            let delivery = self.net.send(time, n, to, class, &mut self.tally);
+            let parcel = |is_carried, message| Parcel {
+                from: n as u8,
+                to: to as u8,
+                group: g as u8,
+                is_carried,
+                message,
+            };
+            if let Some(at) = delivery.second {
+                let slot = self.parcels.put(parcel(true, message.clone()));
+                self.agenda.at(at, Event::Message(slot));
+            }
+            if self.net.happens(Fault::Replay, &mut self.tally) {
+                let at = time + 20 * MILLI + self.net.client_latency() * 100;
+                let slot = self.parcels.put(parcel(false, message.clone()));
+                self.agenda.at(at, Event::Message(slot));
+            }
+            if let Some(at) = delivery.first {
+                let slot = self.parcels.put(parcel(true, message));
+                self.agenda.at(at, Event::Message(slot));
+            }
+        }
+    }
+
+    fn perform_timer(&mut self, n: usize, g: usize, order: TimerOrder) {
+        let node = &mut self.nodes[n];
+        let at = order.at.map_or(Nanos::MAX, |mono| node.clock.when(mono));
+        let timers = &mut node.replicas[g].timers;
+        let slot = match timers.iter().position(|timer| timer.key == order.key) {
+            Some(slot) => slot,
+            None => {
+                timers.push(super::node::TimerSlot {
+                    key: order.key,
+                    at: Nanos::MAX,
+                    planned: Nanos::MAX,
+                });
+                timers.len() - 1
+            }
+        };
+        let timer = &mut timers[slot];
+        timer.at = at;
+        // A planned event that comes earlier moves itself along when it comes.
+        if at < timer.planned {
+            timer.planned = at;
+            let event = Event::Timer {
+                node: n as u8,
+                group: g as u8,
+                slot: slot as u8,
+                boot: node.boot,
+            };
+            self.agenda.at(at, event);
+        }
+    }
+
+    /// Judges a reply at the moment it is given, and sends it to its client.
+    fn perform_reply(&mut self, n: usize, g: usize, reply: Reply) {
+        let Some((number, attempt)) = Book::parse(reply.to) else {
+            self.take_rest_digest(n, g, &reply.outcome);
+            return;
+        };
+        self.judge_reply(n, g, number, &reply.outcome);
+        let code = match &reply.outcome {
+            Outcome::Written { ack, .. } => ack.position.lsn.0,
+            Outcome::Answered { .. } => 1,
+            Outcome::Failed(error) => error.outcome() as u64 + 2,
+        };
+        self.trace.note(5, reply.to.request, code);
+        if self.net.happens(Fault::ClientLoss, &mut self.tally) {
+            return;
+        }
+        let slot = self.replies.put(ReplyOut {
+            op: number,
+            attempt,
+            node: n as u8,
+            outcome: reply.outcome,
+        });
+        let latency = self.net.client_latency();
+        self.agenda.after(latency, Event::Reply(slot));
+    }
+
+    fn judge_reply(&mut self, n: usize, g: usize, number: u32, outcome: &Outcome) {
+        let op = &self.book.ops[number as usize];
+        self.findings.require(op.group == g, "A6.isolation", || {
+            format!("node {n}, keyspace {g} answers {:?} of keyspace {}", op.ask, op.group)
+        });
+        match outcome {
+            Outcome::Written { ack, .. } => {
+                let group = &self.plan.groups[g];
+                let acks = op.acks.unwrap_or(group.descriptor.options.acks);
+                let promised = acks.copies(group.members.len());
+                let copies = self.nodes.iter().map(|node| {
+                    let replica = &node.replicas[g];
+                    Copy {
+                        written: &replica.written,
+                        durable: &replica.durable,
+                    }
+                });
+                durable_ack::judge(g, ack, promised, copies, &mut self.findings);
+            }
+            Outcome::Answered { position, answer } => {
+                let Position::Entry(position) = *position else {
+                    return;
+                };
+                match (answer, op.ask) {
+                    (repertoire_core::Answer::Value(value), Ask::Get { key, .. }) => {
+                        let content = |value: &bytes::Bytes| Content::of_value(key, value);
+                        let seen = value.as_ref().map_or(Content::Absent, content);
+                        let at = Place { node: n, group: g };
+                        let canon = &self.known[g].canon;
+                        prefix_reads::judge(at, key, position, seen, canon, &mut self.findings);
+                    }
+                    (repertoire_core::Answer::Digest(digest), _) => {
+                        let digests = &mut self.known[g].digests;
+                        let lsn = position.lsn.0;
+                        if digests.judge(n, g, lsn, *digest, &mut self.findings) {
+                            self.reached.note(Situation::DigestsComparedUnderLoad);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Outcome::Failed(_) => {}
+        }
+    }
+
+    /// After a batch: has the engine failed, is a checkpoint due, does a snapshot go on?
+    fn look_after(&mut self, n: usize, g: usize) {
+        let now = self.now(n);
+        let replica = &mut self.nodes[n].replicas[g];
+        let Some(host) = &mut replica.host else {
+            return;
+        };
+        if let Some(error) = host.failure() {
+            self.findings.add("A8.engine", || format!("node {n}, keyspace {g}: {error}"));
+            return;
+        }
+        if host.is_checkpoint_due() {
+            host.begin_snapshot(now, repertoire_log_formats::row::ROW_TAG);
+            self.touched(n, g);
+        } else if host.is_snapshotting() {
+            self.plan_snapshot_step(n, g);
+        }
+    }
+}

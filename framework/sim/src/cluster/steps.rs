@@ -1,0 +1,270 @@
+//! Taking the next event.
+
+use repertoire_core::{Now, PeerEvent};
+
+use super::event::peer;
+use super::{Event, World};
+use crate::cast::Cast;
+use crate::clock::Nanos;
+use crate::sometimes::Situation;
+
+/// Steps between two looks at what all replicas say of themselves.
+const INSPECT_EVERY: u64 = 64;
+
+impl<C: Cast> World<'_, C> {
+    /// Takes the next event. `false` when there is none.
+    pub(crate) fn next(&mut self) -> bool {
+        let Some(event) = self.agenda.next() else {
+            return false;
+        };
+        let before = self.steps;
+        if let Some(until) = self.paused(&event) {
+            if matches!(event, Event::Request { .. }) {
+                self.reached.note(Situation::PausedUnderLoad);
+            }
+            self.agenda.at(until, event);
+            return true;
+        }
+        self.take(event);
+        if self.steps / INSPECT_EVERY != before / INSPECT_EVERY {
+            self.inspect_all();
+        }
+        true
+    }
+
+    /// When the node that the event is for goes on, if it stands still.
+    fn paused(&self, event: &Event) -> Option<Nanos> {
+        let node = match event {
+            Event::Message(slot) => self.parcels.get(*slot)?.to,
+            Event::Transfer(slot) => self.transfers.get(*slot)?.to,
+            Event::LogAnswer(slot) => self.log_answers.get(*slot)?.node,
+            Event::Timer { node, .. }
+            | Event::Flush { node, .. }
+            | Event::LogDone { node, .. }
+            | Event::LogRetry { node, .. }
+            | Event::JobDone { node, .. }
+            | Event::Deadline { node, .. }
+            | Event::SnapshotStep { node, .. }
+            | Event::SnapshotStored { node, .. }
+            | Event::SnapshotLoaded { node, .. }
+            | Event::TransferTick { node, .. }
+            | Event::Request { node, .. }
+            | Event::Link { node, .. } => *node,
+            Event::Reply(_)
+            | Event::Unreachable { .. }
+            | Event::Timeout { .. }
+            | Event::Again { .. }
+            | Event::Wake { .. }
+            | Event::Start { .. }
+            | Event::Expiry { .. }
+            | Event::Strike
+            | Event::Undo(_) => return None,
+        };
+        let until = self.nodes[usize::from(node)].paused_until;
+        (until > self.time()).then_some(until)
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Message(slot) => self.on_message(slot),
+            Event::Transfer(slot) => self.on_transfer(slot),
+            Event::Timer { node, group, slot, boot } => {
+                if let Some((n, g)) = self.live(node, group, boot) {
+                    self.on_timer(n, g, usize::from(slot));
+                }
+            }
+            Event::Flush { node, boot } => {
+                if let Some((n, _)) = self.live(node, 0, boot) {
+                    self.flush_node(n);
+                }
+            }
+            Event::LogDone { node, boot } => {
+                if let Some((n, _)) = self.live(node, 0, boot) {
+                    self.on_log_done(n);
+                }
+            }
+            Event::LogRetry { node, boot } => {
+                if let Some((n, _)) = self.live(node, 0, boot) {
+                    self.nodes[n].log.is_busy = false;
+                    self.turn_log(n);
+                }
+            }
+            Event::LogAnswer(slot) => self.on_log_answer(slot),
+            Event::JobDone { node, group, boot } => {
+                if let Some((n, g)) = self.live(node, group, boot) {
+                    self.on_job_done(n, g);
+                }
+            }
+            Event::Deadline { node, group, boot } => {
+                if let Some((n, g)) = self.live(node, group, boot) {
+                    self.on_deadline(n, g);
+                }
+            }
+            Event::SnapshotStep { node, group, boot } => {
+                if let Some((n, g)) = self.live(node, group, boot) {
+                    self.on_snapshot_step(n, g);
+                }
+            }
+            Event::SnapshotStored { node, group, boot } => {
+                if let Some((n, g)) = self.live(node, group, boot) {
+                    self.on_snapshot_stored(n, g);
+                }
+            }
+            Event::SnapshotLoaded { node, group, boot } => {
+                if let Some((n, g)) = self.live(node, group, boot) {
+                    self.on_snapshot_loaded(n, g);
+                }
+            }
+            Event::TransferTick { node, group, boot } => {
+                if let Some((n, g)) = self.live(node, group, boot) {
+                    self.on_transfer_tick(n, g);
+                }
+            }
+            Event::Request { op, attempt, node } => self.on_request(op, attempt, usize::from(node)),
+            Event::Reply(slot) => self.on_reply(slot),
+            Event::Unreachable { op, attempt } => self.on_unreachable(op, attempt),
+            Event::Timeout { op, attempt } => self.on_timeout(op, attempt),
+            Event::Again { op } => self.attempt(op),
+            Event::Wake { client } => self.on_wake(usize::from(client)),
+            Event::Link { node, peer, up, boot } => self.on_link(node, peer, up, boot),
+            Event::Start { node } => self.start(usize::from(node)),
+            Event::Expiry { group } => self.on_expiry(usize::from(group)),
+            Event::Strike => self.strike(),
+            Event::Undo(slot) => self.on_undo(slot),
+        }
+    }
+
+    /// The replica that an event is for, if the boot that planned it still runs.
+    fn live(&self, node: u8, group: u8, boot: u32) -> Option<(usize, usize)> {
+        let n = usize::from(node);
+        let home = &self.nodes[n];
+        (home.is_up && home.boot == boot).then_some((n, usize::from(group)))
+    }
+
+    /// What the clocks of a node show.
+    #[inline]
+    pub(crate) fn now(&self, node: usize) -> Now {
+        self.nodes[node].clock.now(self.time())
+    }
+
+    fn on_message(&mut self, slot: u32) {
+        let Some(parcel) = self.parcels.take(slot) else {
+            return;
+        };
+        let (n, g) = (usize::from(parcel.to), usize::from(parcel.group));
+        let arrives = !parcel.is_carried || self.net.arrive(usize::from(parcel.from), n);
+        let now = self.now(n);
+        self.trace.note(1, u64::from(parcel.from) << 16 | u64::from(parcel.to) << 8 | g as u64, now.mono.0);
+        if !arrives {
+            return;
+        }
+        if let Some(host) = &mut self.nodes[n].replicas[g].host {
+            host.message(now, peer(parcel.from), parcel.message);
+            self.touched(n, g);
+        }
+    }
+
+    fn on_timer(&mut self, n: usize, g: usize, slot: usize) {
+        let time = self.time();
+        let boot = self.nodes[n].boot;
+        let replica = &mut self.nodes[n].replicas[g];
+        let Some(timer) = replica.timers.get_mut(slot) else {
+            return;
+        };
+        timer.planned = Nanos::MAX;
+        if timer.at == Nanos::MAX {
+            return;
+        }
+        if timer.at > time {
+            let at = timer.at;
+            timer.planned = at;
+            let event = Event::Timer {
+                node: n as u8,
+                group: g as u8,
+                slot: slot as u8,
+                boot,
+            };
+            self.agenda.at(at, event);
+            return;
+        }
+        timer.at = Nanos::MAX;
+        let key = timer.key;
+        let now = self.now(n);
+        self.trace.note(2, (n as u64) << 8 | g as u64, key);
+        if let Some(host) = &mut self.nodes[n].replicas[g].host {
+            host.timer(now, key);
+            self.touched(n, g);
+        }
+    }
+
+    fn on_deadline(&mut self, n: usize, g: usize) {
+        let now = self.now(n);
+        self.nodes[n].replicas[g].deadline = Nanos::MAX;
+        if let Some(host) = &mut self.nodes[n].replicas[g].host {
+            let next = host.expire(now);
+            self.touched(n, g);
+            self.watch_deadline(n, g, next);
+        }
+    }
+
+    fn on_link(&mut self, node: u8, other: u8, up: bool, boot: u32) {
+        let Some((n, _)) = self.live(node, 0, boot) else {
+            return;
+        };
+        let now = self.now(n);
+        let event = if up { PeerEvent::Up } else { PeerEvent::Down };
+        for g in 0..self.plan.groups.len() {
+            if !self.plan.groups[g].members.contains(&usize::from(other)) {
+                continue;
+            }
+            if let Some(host) = &mut self.nodes[n].replicas[g].host {
+                host.peer(now, peer(other), event);
+                self.touched(n, g);
+            }
+        }
+    }
+
+    /// Tells two nodes after `span` how the link between them is then.
+    pub(crate) fn announce_link(&mut self, a: usize, b: usize, up: bool, span: Nanos) {
+        for (node, other) in [(a, b), (b, a)] {
+            let boot = self.nodes[node].boot;
+            let event = Event::Link {
+                node: node as u8,
+                peer: other as u8,
+                up,
+                boot,
+            };
+            self.agenda.after(span, event);
+        }
+    }
+
+    /// An input was delivered: counts it, and ends the batch now or soon.
+    #[inline]
+    pub(crate) fn touched(&mut self, n: usize, g: usize) {
+        self.steps += 1;
+        if self.plan.batch == 0 {
+            self.flush(n, g);
+            return;
+        }
+        let (time, span) = (self.time(), self.plan.batch);
+        let node = &mut self.nodes[n];
+        node.replicas[g].is_dirty = true;
+        if !node.flush_planned {
+            node.flush_planned = true;
+            let event = Event::Flush {
+                node: n as u8,
+                boot: node.boot,
+            };
+            self.agenda.at(time + span, event);
+        }
+    }
+
+    fn flush_node(&mut self, n: usize) {
+        self.nodes[n].flush_planned = false;
+        for g in 0..self.plan.groups.len() {
+            if std::mem::take(&mut self.nodes[n].replicas[g].is_dirty) {
+                self.flush(n, g);
+            }
+        }
+    }
+}

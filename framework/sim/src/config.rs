@@ -1,0 +1,121 @@
+//! What to run: one seed, or a campaign over many.
+
+use repertoire_core::Descriptor;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::mix::FaultMix;
+use crate::rng::Rng;
+
+/// How the replicas' messages move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Machinery {
+    /// As values of the protocol's own types: the fast way.
+    #[default]
+    Typed,
+    /// As bytes, through the registry: what a node does. Any mix of protocols.
+    Erased,
+}
+
+/// Steps of a seed unless the caller says otherwise.
+pub const STEPS_DEFAULT: u64 = 20_000;
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunConfig {
+    /// The protocol under test, by its registered name.
+    pub protocol: String,
+    /// Everything that is drawn is drawn from this.
+    pub seed: u64,
+    /// Inputs delivered to replicas before the faults end.
+    pub steps: u64,
+    /// How messages move.
+    pub machinery: Machinery,
+    /// Whether other registered protocols share the nodes. Only with erased machinery.
+    pub mixed: bool,
+    /// Nodes; drawn from 1, 2, 3, 4, 5, 7 when absent, mostly 3.
+    pub nodes: Option<usize>,
+    /// The faults; drawn when absent.
+    pub faults: Option<FaultMix>,
+    /// Fault kinds to leave out of a drawn mix.
+    pub without: Vec<crate::Fault>,
+}
+
+impl RunConfig {
+    /// A run with everything drawn from the seed.
+    pub fn new(protocol: impl Into<String>, seed: u64) -> Self {
+        Self {
+            protocol: protocol.into(),
+            seed,
+            steps: STEPS_DEFAULT,
+            machinery: Machinery::Typed,
+            mixed: false,
+            nodes: None,
+            faults: None,
+            without: Vec::new(),
+        }
+    }
+
+    /// The same run with other machinery.
+    #[must_use]
+    pub fn with_machinery(mut self, machinery: Machinery) -> Self {
+        self.machinery = machinery;
+        self
+    }
+
+    /// The same run with so many steps.
+    #[must_use]
+    pub const fn with_steps(mut self, steps: u64) -> Self {
+        self.steps = steps;
+        self
+    }
+}
+
+/// Draws protocol options for a keyspace of the run: small windows, short intervals, a leader.
+pub type Tune = fn(&mut Descriptor, &mut Rng);
+
+/// A protocol as the simulator sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject {
+    /// Its registered name.
+    pub name: &'static str,
+    /// Whether it keeps more than one copy.
+    pub replicates: bool,
+    /// Draws its options.
+    pub tune: Tune,
+}
+
+/// The built-in protocols.
+pub const SUBJECTS: [Subject; 2] = [
+    Subject {
+        name: "single-leader",
+        replicates: true,
+        tune: tune_single_leader,
+    },
+    Subject {
+        name: "standalone",
+        replicates: false,
+        tune: |_, _| {},
+    },
+];
+
+/// The built-in protocol of that name.
+pub fn subject(name: &str) -> Option<Subject> {
+    SUBJECTS.iter().copied().find(|subject| subject.name == name)
+}
+
+fn tune_single_leader(descriptor: &mut Descriptor, rng: &mut Rng) {
+    let shard = repertoire_core::ShardId(0);
+    let voters: Vec<u64> = descriptor.voters(shard).map(|node| node.0).collect();
+    let leader = *rng.pick(&voters);
+    let append = 1024 << rng.below(6);
+    let window = append << rng.below(4);
+    let cache = if rng.one_in(2) { 4096 } else { 1 << 20 };
+    let heartbeat = rng.between(10, 60);
+    let notice = rng.between(1, 5);
+    descriptor.plugin_options = format!(
+        r#"{{"single-leader": {{"leader": {leader}, "heartbeat_interval_ms": {heartbeat},
+        "window_bytes": {window}, "append_bytes_max": {append}, "cache_bytes": {cache},
+        "commit_notice_delay_ms": {notice}}}}}"#
+    );
+}

@@ -1,0 +1,4 @@
+//! Faults: which kinds there are, how often they happen, and what each one does to the world.
+
+pub(crate) mod mix;
+pub(crate) mod nemesis;

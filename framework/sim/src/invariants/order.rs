@@ -1,0 +1,29 @@
+//! State ordering (A4): snapshot ≤ applied ≤ commit ≤ last, and a log is never trimmed beyond what a
+//! durable snapshot covers.
+
+use repertoire_core::Status;
+
+use crate::invariants::Findings;
+use crate::invariants::log_matching::Place;
+
+const ID: &str = "A4.state-order";
+
+/// Judges what a replica says of itself.
+pub(crate) fn judge(at: Place, status: &Status, findings: &mut Findings) {
+    let chain = [
+        status.snapshot_lsn,
+        status.applied_lsn,
+        status.commit_lsn,
+        status.last.lsn,
+    ];
+    findings.require(chain.is_sorted(), ID, || {
+        format!("{at:?}: snapshot, applied, commit, last are {chain:?}")
+    });
+}
+
+/// Judges the announcement that everything up to `upto` is in a durable snapshot.
+pub(crate) fn judge_checkpoint(at: Place, upto: u64, durable_snapshot: u64, findings: &mut Findings) {
+    findings.require(upto <= durable_snapshot, "A4.checkpoint", || {
+        format!("{at:?}: allows trimming up to {upto}; its durable snapshot ends at {durable_snapshot}")
+    });
+}

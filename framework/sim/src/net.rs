@@ -1,0 +1,150 @@
+//! The paths between nodes: latency, order, loss, cuts.
+
+use repertoire_core::Class;
+
+use crate::clock::{MILLI, Nanos};
+use crate::fault::mix::{Fault, FaultMix, FaultTally};
+use crate::plan::NetPlan;
+use crate::rng::Rng;
+
+/// One direction between two nodes.
+#[derive(Clone, Debug, Default)]
+struct Path {
+    /// Reasons for which it carries nothing.
+    cuts: u32,
+    clogged_until: Nanos,
+    /// When the last message of each class arrives: the next one does not overtake it.
+    last: [Nanos; Class::ALL.len()],
+    /// Messages on the path.
+    carried: u32,
+}
+
+/// When copies of a message arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) first: Option<Nanos>,
+    pub(crate) second: Option<Nanos>,
+    /// The path was full.
+    pub(crate) overflowed: bool,
+}
+
+/// All paths.
+#[derive(Debug)]
+pub(crate) struct Network {
+    paths: Vec<Path>,
+    nodes: usize,
+    plan: NetPlan,
+    /// Rates in force: none once the network has healed.
+    pub(crate) faults: FaultMix,
+    rng: Rng,
+}
+
+impl Network {
+    pub(crate) fn new(nodes: usize, plan: NetPlan, faults: FaultMix, rng: Rng) -> Self {
+        Self {
+            paths: vec![Path::default(); nodes * nodes],
+            nodes,
+            plan,
+            faults,
+            rng,
+        }
+    }
+
+    fn path(&mut self, from: usize, to: usize) -> &mut Path {
+        &mut self.paths[from * self.nodes + to]
+    }
+
+    /// Decides what becomes of a message sent now.
+    pub(crate) fn send(
+        &mut self,
+        now: Nanos,
+        from: usize,
+        to: usize,
+        class: Class,
+        tally: &mut FaultTally,
+    ) -> Delivery {
+        let index = from * self.nodes + to;
+        if self.paths[index].cuts > 0 {
+            return Delivery::default();
+        }
+        if self.paths[index].carried >= self.plan.capacity {
+            return Delivery {
+                overflowed: true,
+                ..Delivery::default()
+            };
+        }
+        if self.happens(Fault::Drop, tally) {
+            return Delivery::default();
+        }
+        let mut latency = self.plan.latency_min + self.rng.exponential(self.plan.latency_mean);
+        if self.happens(Fault::Delay, tally) {
+            latency = latency.saturating_mul(100).min(800 * MILLI);
+        }
+        let reordered = self.happens(Fault::Reorder, tally);
+        let path = &mut self.paths[index];
+        let mut at = (now + latency).max(path.clogged_until);
+        if !reordered {
+            let last = &mut path.last[class as usize];
+            at = at.max(*last + 1);
+            *last = at;
+        }
+        path.carried += 1;
+        let mut second = None;
+        if self.happens(Fault::Duplicate, tally) {
+            second = Some(at + self.rng.exponential(self.plan.latency_mean * 4));
+            self.paths[index].carried += 1;
+        }
+        Delivery {
+            first: Some(at),
+            second,
+            overflowed: false,
+        }
+    }
+
+    /// A message left its path. Returns whether it gets through: a cut takes what is on the path.
+    pub(crate) fn arrive(&mut self, from: usize, to: usize) -> bool {
+        let path = self.path(from, to);
+        path.carried = path.carried.saturating_sub(1);
+        path.cuts == 0
+    }
+
+    /// A latency for what does not travel between nodes.
+    pub(crate) fn client_latency(&mut self) -> Nanos {
+        self.plan.latency_min / 2 + self.rng.exponential(self.plan.latency_mean / 2)
+    }
+
+    pub(crate) fn happens(&mut self, kind: Fault, tally: &mut FaultTally) -> bool {
+        let happens = self.rng.chance(self.faults.rate(kind));
+        if happens {
+            tally.count(kind);
+        }
+        happens
+    }
+
+    pub(crate) fn cut(&mut self, from: usize, to: usize) {
+        self.path(from, to).cuts += 1;
+    }
+
+    pub(crate) fn mend(&mut self, from: usize, to: usize) {
+        let path = self.path(from, to);
+        path.cuts = path.cuts.saturating_sub(1);
+    }
+
+    pub(crate) fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.paths[from * self.nodes + to].cuts > 0
+    }
+
+    pub(crate) fn clog(&mut self, from: usize, to: usize, until: Nanos) {
+        let path = self.path(from, to);
+        path.clogged_until = path.clogged_until.max(until);
+    }
+
+    /// Ends every network fault.
+    pub(crate) fn heal(&mut self) {
+        self.faults = FaultMix::none();
+        for path in &mut self.paths {
+            path.cuts = 0;
+            path.clogged_until = 0;
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What the seed decides before the first event: cluster, keyspaces, disks, network, clients.
+
+use std::sync::Arc;
+
+use repertoire_core::{
+    Acks, ClientId, Descriptor, Durability, GroupId, KeyspaceId, NodeId, ShardId, Wall,
+};
+
+use crate::clock::{MICRO, MILLI, Nanos, WALL_START_MS};
+use crate::config::{RunConfig, Subject, subject};
+use crate::fault::mix::{Fault, FaultMix};
+use crate::rng::Rng;
+
+/// One keyspace of the run, which has one shard.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupPlan {
+    pub(crate) id: GroupId,
+    pub(crate) descriptor: Arc<Descriptor>,
+    /// Nodes that hold a replica, by index.
+    pub(crate) members: Vec<usize>,
+}
+
+/// One client of the run. It talks to one keyspace.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientPlan {
+    pub(crate) id: ClientId,
+    pub(crate) group: usize,
+    /// Requests under way at once.
+    pub(crate) depth: usize,
+    /// Pause between requests.
+    pub(crate) think: Nanos,
+    /// Reads among a thousand requests.
+    pub(crate) reads: u64,
+    pub(crate) patience: Nanos,
+}
+
+/// How the network behaves without faults.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NetPlan {
+    pub(crate) latency_min: Nanos,
+    pub(crate) latency_mean: Nanos,
+    /// Messages on one path at once; more are lost.
+    pub(crate) capacity: u32,
+}
+
+/// How the disks behave without faults.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DiskPlan {
+    pub(crate) write: Nanos,
+    pub(crate) sync: Nanos,
+    pub(crate) segment_bytes: u32,
+    pub(crate) retention_bytes: u64,
+}
+
+/// Everything drawn before the first event.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) nodes: usize,
+    pub(crate) groups: Vec<GroupPlan>,
+    pub(crate) clients: Vec<ClientPlan>,
+    pub(crate) net: NetPlan,
+    pub(crate) disk: DiskPlan,
+    pub(crate) faults: FaultMix,
+    pub(crate) durability: Durability,
+    /// Time an engine job takes when engines run elsewhere; `None`: inline.
+    pub(crate) engine: Option<Nanos>,
+    /// How long inputs gather before a flush.
+    pub(crate) batch: Nanos,
+    /// Whether one replica stays down while the others must go on.
+    pub(crate) minority_stays_down: bool,
+    pub(crate) keys: u16,
+}
+
+impl Plan {
+    pub(crate) fn draw(config: &RunConfig, rng: &mut Rng) -> Self {
+        let tested = subject(&config.protocol);
+        let replicates = tested.is_none_or(|subject| subject.replicates);
+        let drawn = *rng.pick(&[3, 3, 3, 3, 3, 1, 2, 4, 5, 7]);
+        let nodes = config.nodes.unwrap_or(drawn).clamp(1, 9);
+        let durability = *rng.pick(&[
+            Durability::Disk,
+            Durability::Disk,
+            Durability::Disk,
+            Durability::Os,
+        ]);
+        let disk = DiskPlan {
+            write: rng.between(2, 40) * MICRO,
+            sync: rng.between(50, 3000) * MICRO,
+            segment_bytes: *rng.pick(&[16, 32, 64]) * 1024,
+            retention_bytes: *rng.pick(&[0, 4096, 32 * 1024]),
+        };
+        let minority_stays_down = nodes > 2 && rng.one_in(4);
+        let groups = draw_groups(config, tested, nodes, durability, disk, minority_stays_down, rng);
+        let mut faults = FaultMix::swarm(rng);
+        if durability != Durability::Disk {
+            // What was only written may be lost with the power, and acknowledgements say so.
+            faults.set(Fault::PowerLoss, 0);
+            faults.set(Fault::PowerLossAll, 0);
+        }
+        if nodes == 1 || !replicates {
+            let between_nodes = [Fault::Drop, Fault::Duplicate, Fault::Reorder, Fault::Delay];
+            faults = faults.without(&between_nodes);
+        }
+        faults = config.faults.clone().unwrap_or(faults).without(&config.without);
+        let keys = rng.between(2, 8) as u16;
+        Self {
+            nodes,
+            clients: draw_clients(&groups, rng),
+            net: NetPlan {
+                latency_min: rng.between(20, 300) * MICRO,
+                latency_mean: rng.between(20, 2000) * MICRO,
+                capacity: *rng.pick(&[32, 256, 1024]),
+            },
+            disk,
+            faults,
+            durability,
+            engine: rng.one_in(3).then(|| rng.between(5, 500) * MICRO),
+            batch: if rng.one_in(2) { 0 } else { rng.between(5, 300) * MICRO },
+            minority_stays_down,
+            keys,
+            groups,
+        }
+    }
+
+    /// Replicas of a keyspace that writes may count on.
+    pub(crate) fn up(&self, group: usize) -> usize {
+        up_of(self.groups[group].members.len(), self.minority_stays_down)
+    }
+}
+
+fn draw_groups(
+    config: &RunConfig,
+    tested: Option<Subject>,
+    nodes: usize,
+    durability: Durability,
+    disk: DiskPlan,
+    minority_stays_down: bool,
+    rng: &mut Rng,
+) -> Vec<GroupPlan> {
+    let count = rng.between(1, 3) as usize;
+    let mut groups = Vec::new();
+    for index in 0..count {
+        let other = config.mixed && index > 0 && rng.one_in(2);
+        let chosen = if other { subject("standalone") } else { tested };
+        let name = chosen.map_or(config.protocol.as_str(), |subject| subject.name);
+        let replicates = chosen.is_none_or(|subject| subject.replicates);
+        let members: Vec<usize> = if replicates {
+            (0..nodes).collect()
+        } else {
+            vec![rng.index(nodes)]
+        };
+        let ids: Vec<NodeId> = members.iter().map(|node| node_id(*node)).collect();
+        let number = index as u32 + 1;
+        let title = format!("keyspace-{number}");
+        let mut descriptor = Descriptor::single_shard(KeyspaceId(number), title, name, &ids);
+        descriptor.options.durability = durability;
+        descriptor.options.acks = draw_acks(ids.len(), up_of(ids.len(), minority_stays_down), rng);
+        descriptor.options.checkpoint_bytes = rng.between(8, 64) * 1024;
+        descriptor.options.log_retention_bytes = disk.retention_bytes;
+        descriptor.options.value_max = 4096;
+        if let Some(chosen) = chosen {
+            (chosen.tune)(&mut descriptor, rng);
+        }
+        groups.push(GroupPlan {
+            id: GroupId {
+                keyspace: KeyspaceId(number),
+                shard: ShardId(0),
+            },
+            descriptor: Arc::new(descriptor),
+            members,
+        });
+    }
+    groups
+}
+
+/// Replicas that writes may count on: a write that needs one that never comes back blocks all later
+/// ones, as it must.
+pub(crate) const fn up_of(replicas: usize, minority_stays_down: bool) -> usize {
+    if minority_stays_down && replicas > 2 {
+        replicas - 1
+    } else {
+        replicas
+    }
+}
+
+/// An ack mode that a group of that size can satisfy with so many of its replicas.
+pub(crate) fn draw_acks(replicas: usize, up: usize, rng: &mut Rng) -> Acks {
+    let modes = [
+        Acks::Async,
+        Acks::SemiSync(1),
+        Acks::SemiSync(2),
+        Acks::Majority,
+        Acks::Majority,
+        Acks::Sync,
+    ];
+    let drawn = *rng.pick(&modes);
+    if drawn.copies(replicas) <= up {
+        drawn
+    } else {
+        Acks::Majority
+    }
+}
+
+fn draw_clients(groups: &[GroupPlan], rng: &mut Rng) -> Vec<ClientPlan> {
+    let count = rng.between(2, 5) as usize + groups.len();
+    let think = rng.between(200, 4000) * MICRO;
+    let created = Wall(WALL_START_MS);
+    (0..count)
+        .map(|index| ClientPlan {
+            id: ClientId::new(created, index as u128 + 1),
+            group: index % groups.len(),
+            depth: *rng.pick(&[1, 1, 4, 16]),
+            think,
+            reads: *rng.pick(&[200, 400, 600]),
+            patience: rng.between(30, 400) * MILLI,
+        })
+        .collect()
+}
+
+/// The name of the node at an index. Zero is not a valid node.
+pub(crate) const fn node_id(index: usize) -> NodeId {
+    NodeId(index as u64 + 1)
+}
+
+/// The index of a node.
+pub(crate) const fn node_index(node: NodeId) -> usize {
+    node.0 as usize - 1
+}

@@ -1,0 +1,10 @@
+//! What the harness knows by itself, without asking the product: what each disk holds, what each
+//! engine was told to change, what clients wrote.
+
+mod extent;
+mod keys;
+mod tape;
+
+pub(crate) use extent::Extent;
+pub(crate) use keys::{Content, KeyId, KeyKind, Stamp};
+pub(crate) use tape::{SharedTape, Tape, TapeRecord, WatchedEngine};
