@@ -11,4 +11,5 @@ pub use local::{LocalCluster, LocalOptions, catalogue_descriptor};
 pub use node::{FormatOptions, Node, NodeOptions, cluster_id_of, format, new_cluster_id};
 pub use repertoire_core as core;
 pub use repertoire_runtime as runtime;
-pub use repertoire_transport_quic::certs;
+pub use repertoire_segment_log::Options as LogOptions;
+pub use repertoire_transport_quic::{Mtu, OutboxBudgets, QuicSettings, certs};

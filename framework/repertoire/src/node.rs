@@ -92,13 +92,19 @@ pub struct NodeOptions {
     pub config_digest: Option<u64>,
     /// Bytes of requests that may be under way, over all sessions.
     pub request_bytes_max: usize,
+    /// Bytes of requests that one session may have under way.
+    pub session_bytes_max: usize,
+    /// Bytes of frames from other nodes that may wait to be handled.
+    pub peer_bytes_max: usize,
 }
 
 impl NodeOptions {
     /// Defaults.
     pub fn new(data: impl Into<PathBuf>, listen: SocketAddr, tls: TlsIdentity) -> Self {
+        let data = data.into();
+        let runtime = RuntimeOptions::new(&data);
         Self {
-            data: data.into(),
+            data,
             listen,
             peers: Vec::new(),
             tls,
@@ -108,7 +114,9 @@ impl NodeOptions {
             log: LogOptions::new(0),
             quic: QuicSettings::default(),
             config_digest: None,
-            request_bytes_max: 64 << 20,
+            request_bytes_max: runtime.request_bytes_max,
+            session_bytes_max: runtime.session_bytes_max,
+            peer_bytes_max: runtime.peer_bytes_max,
         }
     }
 }
@@ -136,6 +144,8 @@ impl Node {
         runtime.proposed = options.keyspaces;
         runtime.members = options.members;
         runtime.request_bytes_max = options.request_bytes_max;
+        runtime.session_bytes_max = options.session_bytes_max;
+        runtime.peer_bytes_max = options.peer_bytes_max;
         let quic = QuicConfig {
             node: identity.node,
             incarnation: identity.incarnation,
