@@ -26,7 +26,7 @@ impl FrameReader {
         Self {
             stream,
             splitter: FrameSplitter::new(max),
-            chunks: Vec::new(),
+            chunks: vec![Bytes::new(); CHUNKS],
             rest: Bytes::new(),
         }
     }
@@ -65,7 +65,6 @@ impl FrameReader {
             self.splitter.push(rest, out)?;
             return Ok(Some(bytes));
         }
-        self.chunks.resize(CHUNKS, Bytes::new());
         let Some(count) = self.stream.read_chunks(&mut self.chunks).await? else {
             if self.splitter.is_at_boundary() {
                 return Ok(None);
@@ -74,7 +73,8 @@ impl FrameReader {
             return Err(LinkEnd::refused(RefusalReason::Malformed, detail));
         };
         let mut bytes = 0;
-        for chunk in self.chunks.drain(..).take(count) {
+        for chunk in self.chunks.iter_mut().take(count) {
+            let chunk = std::mem::take(chunk);
             bytes += chunk.len();
             self.splitter.push(chunk, out)?;
         }
