@@ -288,8 +288,21 @@ async fn a_client_where_none_are_served() {
 
 #[tokio::test]
 async fn a_node_that_should_have_waited() {
-    let reason = stranger(Some(&node(2)), PEER, Some(as_node(2).encode())).await;
-    assert_eq!(reason, RefusalReason::NotAMember);
+    let cluster = Cluster::new("shop");
+    let third = support::free_address();
+    let (target, _) = start(cluster.config(2, support::free_address(), &[(3, third)])).await;
+    let issued = cluster.authority.issue(&node(3), 1).unwrap();
+    let stranger = Stranger {
+        trusts: cluster.authority.cert_pem(),
+        shows: Some(&issued),
+        alpn: PEER,
+    };
+    let at = target.local_addr().unwrap();
+    let (_endpoint, connection) = stranger.connect(at, "node-2.shop.repertoire").await;
+    let connection = connection.unwrap();
+    let _stream = say(&connection, as_node(3).encode()).await;
+    let reason = within("the refusal", closed_for(&connection)).await;
+    assert_eq!(reason, RefusalReason::NotTheDialler);
 }
 
 #[tokio::test]
