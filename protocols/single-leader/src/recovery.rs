@@ -45,7 +45,8 @@ impl SingleLeader {
             group: boot.group,
             me: boot.me,
             config,
-            boot: boot.seed,
+            // A seed may repeat when a process counts its boots from one again; the clocks do not.
+            boot: boot.seed ^ now.mono.0.rotate_left(32) ^ now.wall.0,
             hard: found.hard,
             applied: boot.applied.lsn,
             snapshot: found.stream.checkpoint.lsn.min(boot.applied.lsn),
