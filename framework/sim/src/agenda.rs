@@ -80,7 +80,6 @@ impl<E> Agenda<E> {
         self.now = planned.at;
         Some(planned.event)
     }
-
 }
 
 /// Values of events, kept out of the heap so that moving an event moves a few bytes.

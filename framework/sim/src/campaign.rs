@@ -109,8 +109,14 @@ fn summarize(config: &CampaignConfig, reports: &[RunReport], seconds: f64) -> Ca
         operations_succeeded_percent: 0.0,
         violations: Vec::new(),
         trace_hash: String::new(),
-        sometimes: Situation::ALL.iter().map(|case| (case.name().to_owned(), 0)).collect(),
-        faults: crate::Fault::ALL.iter().map(|kind| (kind.name().to_owned(), 0)).collect(),
+        sometimes: Situation::ALL
+            .iter()
+            .map(|case| (case.name().to_owned(), 0))
+            .collect(),
+        faults: crate::Fault::ALL
+            .iter()
+            .map(|kind| (kind.name().to_owned(), 0))
+            .collect(),
         never_reached: Vec::new(),
     };
     let (mut done, mut ended, mut nanoseconds, mut hash) = (0, 0, 0, 0);

@@ -78,6 +78,8 @@ pub(crate) struct World<'c, C: Cast> {
     replies: Slab<ReplyOut>,
     log_answers: Slab<LogAnswer>,
     undos: Slab<Undo>,
+    /// Messages of before, to be heard again.
+    recorded: Vec<Parcel<Said<C>>>,
     scratch: HostOutput<Said<C>>,
     /// Numbers the harness' own requests.
     internal: u64,
@@ -129,6 +131,7 @@ impl<'c, C: Cast> World<'c, C> {
             replies: Slab::new(),
             log_answers: Slab::new(),
             undos: Slab::new(),
+            recorded: Vec::new(),
             scratch: HostOutput::default(),
             internal: 0,
             rest_digests: Vec::new(),

@@ -101,7 +101,10 @@ pub const SUBJECTS: [Subject; 2] = [
 
 /// The built-in protocol of that name.
 pub fn subject(name: &str) -> Option<Subject> {
-    SUBJECTS.iter().copied().find(|subject| subject.name == name)
+    SUBJECTS
+        .iter()
+        .copied()
+        .find(|subject| subject.name == name)
 }
 
 fn tune_single_leader(descriptor: &mut Descriptor, rng: &mut Rng) {

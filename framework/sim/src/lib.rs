@@ -18,6 +18,8 @@ mod invariants;
 mod net;
 mod panics;
 mod plan;
+#[cfg(feature = "sabotage")]
+mod planted;
 mod report;
 mod rng;
 mod run;
@@ -29,6 +31,8 @@ pub use campaign::{CampaignConfig, campaign, campaign_with};
 pub use cast::{Cast, Erased, Typed};
 pub use config::{Machinery, RunConfig, STEPS_DEFAULT, SUBJECTS, Subject, Tune, subject};
 pub use fault::mix::{Fault, FaultMix};
+#[cfg(feature = "sabotage")]
+pub use planted::Hunt;
 pub use report::{CampaignReport, RunReport, Violation};
 pub use rng::Rng;
 pub use run::{registry, run, run_with, with_workload};

@@ -90,7 +90,15 @@ impl Plan {
             retention_bytes: *rng.pick(&[0, 4096, 32 * 1024]),
         };
         let minority_stays_down = nodes > 2 && rng.one_in(4);
-        let groups = draw_groups(config, tested, nodes, durability, disk, minority_stays_down, rng);
+        let groups = draw_groups(
+            config,
+            tested,
+            nodes,
+            durability,
+            disk,
+            minority_stays_down,
+            rng,
+        );
         let mut faults = FaultMix::swarm(rng);
         if durability != Durability::Disk {
             // What was only written may be lost with the power, and acknowledgements say so.
@@ -101,7 +109,11 @@ impl Plan {
             let between_nodes = [Fault::Drop, Fault::Duplicate, Fault::Reorder, Fault::Delay];
             faults = faults.without(&between_nodes);
         }
-        faults = config.faults.clone().unwrap_or(faults).without(&config.without);
+        faults = config
+            .faults
+            .clone()
+            .unwrap_or(faults)
+            .without(&config.without);
         let keys = rng.between(2, 8) as u16;
         Self {
             nodes,
@@ -115,7 +127,11 @@ impl Plan {
             faults,
             durability,
             engine: rng.one_in(3).then(|| rng.between(5, 500) * MICRO),
-            batch: if rng.one_in(2) { 0 } else { rng.between(5, 300) * MICRO },
+            batch: if rng.one_in(2) {
+                0
+            } else {
+                rng.between(5, 300) * MICRO
+            },
             minority_stays_down,
             keys,
             groups,

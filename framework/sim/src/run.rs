@@ -107,7 +107,9 @@ impl<C: Cast> World<'_, C> {
         }
         if self.findings.is_empty() {
             let words = self.unrest();
-            self.findings.add("SL.liveness", || format!("no rest after the faults: {words}"));
+            self.findings.add("SL.liveness", || {
+                format!("no rest after the faults: {words}")
+            });
         }
         false
     }
@@ -119,7 +121,10 @@ impl<C: Cast> World<'_, C> {
         }
         let is_needed = |n: usize| {
             self.plan.groups.iter().any(|group| {
-                let leads = group.descriptor.plugin_options.contains(&format!("\"leader\": {},", n + 1));
+                let leads = group
+                    .descriptor
+                    .plugin_options
+                    .contains(&format!("\"leader\": {},", n + 1));
                 group.members == [n] || leads
             })
         };
@@ -130,7 +135,10 @@ impl<C: Cast> World<'_, C> {
     fn serves_new_writes(&mut self) -> bool {
         let mut probes = Vec::new();
         for g in 0..self.plan.groups.len() {
-            let found = self.clients.iter().position(|client| client.plan.group == g);
+            let found = self
+                .clients
+                .iter()
+                .position(|client| client.plan.group == g);
             let Some(number) = found else {
                 continue;
             };
@@ -173,7 +181,10 @@ impl<C: Cast> World<'_, C> {
             .iter()
             .filter_map(|(situation, count)| counts(situation.name(), count))
             .collect();
-        let faults = self.tally.iter().filter_map(|(kind, count)| counts(kind.name(), count));
+        let faults = self
+            .tally
+            .iter()
+            .filter_map(|(kind, count)| counts(kind.name(), count));
         let faults = faults.collect();
         let simulated_nanoseconds = self.time();
         let violation = |finding: Finding| Violation {
@@ -188,7 +199,12 @@ impl<C: Cast> World<'_, C> {
             simulated_nanoseconds,
             operations_succeeded: done,
             operations_ended: ended,
-            violations: self.findings.into_vec().into_iter().map(violation).collect(),
+            violations: self
+                .findings
+                .into_vec()
+                .into_iter()
+                .map(violation)
+                .collect(),
             trace_hash: self.trace.hash(),
             sometimes,
             faults,

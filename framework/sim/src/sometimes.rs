@@ -67,8 +67,6 @@ situations! {
     ExpiryLogged "expiry-logged" false,
     /// Two replicas were compared at equal positions while writes went on.
     DigestsComparedUnderLoad "digests-compared-under-load" true,
-    /// A message of an older leadership arrived.
-    OldEpochArrived "message-of-older-epoch-arrived" true,
 }
 
 /// How often each situation was reached.
@@ -84,6 +82,8 @@ impl Reached {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Situation, u64)> + '_ {
-        Situation::ALL.iter().map(|case| (*case, self.counts[*case as usize]))
+        Situation::ALL
+            .iter()
+            .map(|case| (*case, self.counts[*case as usize]))
     }
 }

@@ -13,8 +13,12 @@ impl Trace {
     #[inline]
     pub(crate) fn note(&mut self, what: u64, a: u64, b: u64) {
         let mut hash = self.0 ^ what.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        hash = (hash ^ a).wrapping_mul(0xff51_afd7_ed55_8ccd).rotate_left(31);
-        hash = (hash ^ b).wrapping_mul(0xc4ce_b9fe_1a85_ec53).rotate_left(27);
+        hash = (hash ^ a)
+            .wrapping_mul(0xff51_afd7_ed55_8ccd)
+            .rotate_left(31);
+        hash = (hash ^ b)
+            .wrapping_mul(0xc4ce_b9fe_1a85_ec53)
+            .rotate_left(27);
         self.0 = hash;
     }
 

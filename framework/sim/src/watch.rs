@@ -3,8 +3,10 @@
 
 mod extent;
 mod keys;
+mod states;
 mod tape;
 
 pub(crate) use extent::Extent;
 pub(crate) use keys::{Content, KeyId, KeyKind, Stamp};
+pub(crate) use states::LogStates;
 pub(crate) use tape::{SharedTape, Tape, TapeRecord, WatchedEngine};

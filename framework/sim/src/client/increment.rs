@@ -28,7 +28,10 @@ impl Function for Increment {
         view: &dyn FunctionView,
     ) -> Result<Evaluated, Error> {
         let now = view.value(args).and_then(|bytes| (&*bytes).try_into().ok());
-        let sum = now.map_or(0, i64::from_le_bytes).wrapping_add(1).to_le_bytes();
+        let sum = now
+            .map_or(0, i64::from_le_bytes)
+            .wrapping_add(1)
+            .to_le_bytes();
         let mut cell = BytesMut::with_capacity(9);
         Cell::plain(&sum).encode_into(&mut cell);
         let mut result = BytesMut::with_capacity(8);

@@ -18,13 +18,32 @@ pub(crate) enum Level {
 /// What a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
-    Put { key: KeyId, stamp: Stamp },
-    Delete { key: KeyId, stamp: Stamp },
+    Put {
+        key: KeyId,
+        stamp: Stamp,
+    },
+    Delete {
+        key: KeyId,
+        stamp: Stamp,
+    },
     /// Puts to both keys, all or none.
-    Batch { keys: [KeyId; 2], stamps: [Stamp; 2] },
-    Swap { key: KeyId, expected: Option<Stamp>, stamp: Stamp },
-    Add { key: KeyId, stamp: Stamp },
-    Get { key: KeyId, level: Level },
+    Batch {
+        keys: [KeyId; 2],
+        stamps: [Stamp; 2],
+    },
+    Swap {
+        key: KeyId,
+        expected: Option<Stamp>,
+        stamp: Stamp,
+    },
+    Add {
+        key: KeyId,
+        stamp: Stamp,
+    },
+    Get {
+        key: KeyId,
+        level: Level,
+    },
     /// The digest of the state, wherever the replica stands.
     Digest,
 }

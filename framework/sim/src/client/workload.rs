@@ -81,12 +81,7 @@ impl Workload {
         Ask::Get { key, level }
     }
 
-    fn write(
-        self,
-        rng: &mut Rng,
-        last_swap: &[Option<Stamp>],
-        stamp: impl Fn(u8) -> Stamp,
-    ) -> Ask {
+    fn write(self, rng: &mut Rng, last_swap: &[Option<Stamp>], stamp: impl Fn(u8) -> Stamp) -> Ask {
         match rng.below(100) {
             0..45 => Ask::Put {
                 key: self.key(KeyKind::Register, rng),
@@ -97,7 +92,10 @@ impl Workload {
                 stamp: stamp(0),
             },
             53..62 => {
-                let mut keys = [self.key(KeyKind::Register, rng), self.key(KeyKind::Register, rng)];
+                let mut keys = [
+                    self.key(KeyKind::Register, rng),
+                    self.key(KeyKind::Register, rng),
+                ];
                 if keys[0] == keys[1] {
                     keys[1].number = (keys[1].number + 1) % self.keys.max(2);
                 }
@@ -136,8 +134,8 @@ impl Workload {
         let padding = if rng.one_in(20) { 1500 } else { rng.index(120) };
         match ask {
             Ask::Put { key, stamp } => {
-                let expires_at = (key.kind == KeyKind::Expiring)
-                    .then(|| self.wall_ms + rng.between(1, 200));
+                let expires_at =
+                    (key.kind == KeyKind::Expiring).then(|| self.wall_ms + rng.between(1, 200));
                 Operation::Put {
                     key: &key.bytes(),
                     value: &stamp.value(padding),

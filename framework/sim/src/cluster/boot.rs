@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError};
 
 use repertoire_core::{
-    DedupTable, Entry, EntryId, Error, ErrorKind, Executor, Host, HostBoot, InstanceGen,
-    LogSlice, LogStore, Lsn, RecoveredGroup, StorageEngine, StreamId, load_snapshot,
+    DedupTable, Entry, EntryId, Error, ErrorKind, Executor, Host, HostBoot, InstanceGen, LogSlice,
+    LogStore, Lsn, RecoveredGroup, StorageEngine, StreamId, load_snapshot,
 };
 use repertoire_segment_log::{MemoryDisk, Options, PowerLoss, SegmentLog};
 
@@ -52,10 +52,12 @@ impl<C: Cast> World<'_, C> {
             Err(failure) => {
                 self.nodes[n].disk = Some(failure.disk);
                 if *failure.error.kind() == ErrorKind::StorageFull {
-                    self.agenda.after(20 * MILLI, Event::Start { node: n as u8 });
+                    self.agenda
+                        .after(20 * MILLI, Event::Start { node: n as u8 });
                 } else {
                     let error = failure.error;
-                    self.findings.add("A3.recovery", || format!("node {n}: no log: {error}"));
+                    self.findings
+                        .add("A3.recovery", || format!("node {n}: no log: {error}"));
                 }
                 return;
             }
@@ -64,7 +66,11 @@ impl<C: Cast> World<'_, C> {
         node.boot += 1;
         node.is_up = true;
         node.booted_at = time;
+        let is_back = node.boot > 1;
         self.trace.note(10, n as u64, u64::from(node.boot));
+        if is_back {
+            self.replay_recorded();
+        }
         for g in 0..self.plan.groups.len() {
             if self.nodes[n].replicas[g].is_member {
                 self.start_replica(n, g);
@@ -81,7 +87,11 @@ impl<C: Cast> World<'_, C> {
 
     fn start_replica(&mut self, n: usize, g: usize) {
         let id = self.plan.groups[g].id;
-        let recovered = self.nodes[n].log.store.as_ref().and_then(|log| log.recovered().get(&id));
+        let recovered = self.nodes[n]
+            .log
+            .store
+            .as_ref()
+            .and_then(|log| log.recovered().get(&id));
         let recovered = recovered.cloned().unwrap_or_default();
         self.judge_recovery(n, g, &recovered);
         let Some(start) = self.load_state(n, g) else {
@@ -90,7 +100,8 @@ impl<C: Cast> World<'_, C> {
         let tail = match self.read_tail(n, g, start.position.lsn, &recovered) {
             Ok(tail) => tail,
             Err(error) => {
-                self.findings.add("A3.recovery", || format!("node {n}, keyspace {g}: {error}"));
+                self.findings
+                    .add("A3.recovery", || format!("node {n}, keyspace {g}: {error}"));
                 return;
             }
         };
@@ -140,7 +151,8 @@ impl<C: Cast> World<'_, C> {
                 self.flush(n, g);
             }
             Err(error) => {
-                self.findings.add("A3.boot", || format!("node {n}, keyspace {g}: {error}"));
+                self.findings
+                    .add("A3.boot", || format!("node {n}, keyspace {g}: {error}"));
             }
         }
     }
@@ -152,27 +164,15 @@ impl<C: Cast> World<'_, C> {
         let replica = &mut self.nodes[n].replicas[g];
         let stream = recovered.streams.get(&STREAM).cloned().unwrap_or_default();
         let may_lose = lost_power && recovery::may_lose_written(durability);
-        recovery::judge_log(
-            at,
-            &stream,
-            &replica.written,
-            &replica.durable,
-            may_lose,
-            &mut self.findings,
-        );
-        self.findings.require(!recovered.damaged, "A3.recovery", || {
-            format!("{at:?}: the log counts as damaged, and nobody damaged it")
-        });
-        if stream.last.lsn.0 < replica.written.last() {
+        if stream.last.lsn.0 < replica.log.written.last() {
             self.reached.note(Situation::UnsyncedTailLost);
         }
-        // Recovery makes what it found durable.
-        replica.written.recovered(stream.last.lsn.0);
-        if replica.written.last() < stream.last.lsn.0 {
-            replica.written.reset(stream.last);
-        }
-        replica.durable.clone_from(&replica.written);
-        replica.ordered.clone_from(&replica.written);
+        recovery::judge_log(at, &stream, &mut replica.log, may_lose, &mut self.findings);
+        self.findings
+            .require(!recovered.damaged, "A3.recovery", || {
+                format!("{at:?}: the log counts as damaged, and nobody damaged it")
+            });
+        replica.ordered.clone_from(&replica.log.written);
         replica.recovered = stream.last.lsn.0;
     }
 

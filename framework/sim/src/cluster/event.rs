@@ -13,7 +13,12 @@ pub(crate) enum Event {
     /// A message of a snapshot transfer arrives.
     Transfer(u32),
     /// A timer of a replica may have passed.
-    Timer { node: u8, group: u8, slot: u8, boot: u32 },
+    Timer {
+        node: u8,
+        group: u8,
+        slot: u8,
+        boot: u32,
+    },
     /// A batch of inputs ends.
     Flush { node: u8, boot: u32 },
     /// A burst of log operations reached its medium.
@@ -47,7 +52,12 @@ pub(crate) enum Event {
     /// A client may ask something new.
     Wake { client: u8 },
     /// A link of a node came up or went down.
-    Link { node: u8, peer: u8, up: bool, boot: u32 },
+    Link {
+        node: u8,
+        peer: u8,
+        up: bool,
+        boot: u32,
+    },
     /// A node starts.
     Start { node: u8 },
     /// Expired keys of a keyspace are looked for.
@@ -94,9 +104,15 @@ pub(crate) enum Undo {
     /// Mend these directions.
     Mend(Vec<(usize, usize)>),
     /// Cut this pair and mend it again, so many times.
-    Flap { pair: (usize, usize), times: u32, is_cut: bool },
+    Flap {
+        pair: (usize, usize),
+        times: u32,
+        is_cut: bool,
+    },
     /// Give the disk room again.
     Room(usize),
+    /// Cut the power of a node whose disk has hung.
+    Cut(usize),
 }
 
 /// What to tell hosts of their peers.

@@ -45,7 +45,8 @@ impl<C: Cast> World<'_, C> {
                 return false;
             }
             Err(error) => {
-                self.findings.add("A8.log", || format!("node {n}: the log failed: {error}"));
+                self.findings
+                    .add("A8.log", || format!("node {n}: the log failed: {error}"));
                 return false;
             }
         }
@@ -55,9 +56,13 @@ impl<C: Cast> World<'_, C> {
         let log = &mut node.log;
         log.needs_sync = log.queue.iter().any(|op| op.sync);
         for op in log.queue.drain(..) {
-            let found = self.plan.groups.iter().position(|group| group.id == op.group);
+            let found = self
+                .plan
+                .groups
+                .iter()
+                .position(|group| group.id == op.group);
             if let Some(g) = found {
-                node.replicas[g].written.apply(&op.op);
+                node.replicas[g].log.write(&op.op);
             }
         }
         log.told.append(&mut log.marks);
@@ -89,11 +94,12 @@ impl<C: Cast> World<'_, C> {
         if node.log.needs_sync {
             let synced = node.log.store.as_mut().map(LogStore::sync);
             if let Some(Err(error)) = synced {
-                self.findings.add("A8.log", || format!("node {n}: the sync failed: {error}"));
+                self.findings
+                    .add("A8.log", || format!("node {n}: the sync failed: {error}"));
                 return;
             }
             for replica in &mut node.replicas {
-                replica.durable.clone_from(&replica.written);
+                replica.log.sync();
             }
         }
         let mut told = std::mem::take(&mut node.log.told);
@@ -127,7 +133,10 @@ impl<C: Cast> World<'_, C> {
                 Ok(slice) => slice,
                 Err(error) => {
                     self.findings.add("A8.log", || {
-                        format!("node {n}, keyspace {g}: reading from {} failed: {error}", read.from)
+                        format!(
+                            "node {n}, keyspace {g}: reading from {} failed: {error}",
+                            read.from
+                        )
                     });
                     return;
                 }

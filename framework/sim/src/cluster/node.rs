@@ -15,7 +15,7 @@ use crate::clock::{Nanos, NodeClock};
 use crate::invariants::monotone::Progress;
 use crate::plan::Plan;
 use crate::rng::Rng;
-use crate::watch::{Extent, SharedTape, Tape};
+use crate::watch::{Extent, LogStates, SharedTape, Tape};
 
 /// The log of a running node, with what waits for it.
 #[derive(Debug, Default)]
@@ -103,10 +103,9 @@ pub(crate) struct Replica<C: Cast> {
     pub(crate) executor: Option<Executor>,
     pub(crate) jobs: VecDeque<Job>,
     pub(crate) job_under_way: Option<JobResult>,
-    /// Ordered by the replica; written; on stable storage.
+    /// What the replica ordered, and what reached the disk of it.
     pub(crate) ordered: Extent,
-    pub(crate) written: Extent,
-    pub(crate) durable: Extent,
+    pub(crate) log: LogStates,
     pub(crate) snapshots: SnapshotDesk,
     pub(crate) progress: Progress,
     /// The last record that the log held at boot.
@@ -129,8 +128,7 @@ impl<C: Cast> Replica<C> {
             jobs: VecDeque::new(),
             job_under_way: None,
             ordered: Extent::default(),
-            written: Extent::default(),
-            durable: Extent::default(),
+            log: LogStates::default(),
             snapshots: SnapshotDesk::default(),
             progress: Progress::default(),
             recovered: 0,
@@ -173,7 +171,10 @@ impl<C: Cast> Node<C> {
     pub(crate) fn new(index: usize, plan: &Plan, rng: &mut Rng) -> Self {
         let skew = rng.below(400).cast_signed() - 200;
         let incarnation = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
-        let replicas = plan.groups.iter().map(|group| Replica::new(group.members.contains(&index)));
+        let replicas = plan
+            .groups
+            .iter()
+            .map(|group| Replica::new(group.members.contains(&index)));
         Self {
             clock: NodeClock::new(rng.below(1 << 50), skew),
             incarnation: Incarnation(incarnation),

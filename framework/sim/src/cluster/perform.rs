@@ -17,6 +17,11 @@ use crate::plan::node_index;
 use crate::sometimes::Situation;
 use crate::watch::Content;
 
+/// Messages kept to be heard again.
+const RECORDED_MAX: usize = 32;
+/// How many of them are heard again when a node starts.
+const REPLAYED: usize = 12;
+
 impl<C: Cast> World<'_, C> {
     /// Ends a batch of inputs of one replica and carries out what comes of it.
     pub(crate) fn flush(&mut self, n: usize, g: usize) {
@@ -102,8 +107,14 @@ impl<C: Cast> World<'_, C> {
             replica.ordered.apply(&op.op);
             node.log.queue.push(op);
         }
-        self.trace.note(3, (n as u64) << 8 | g as u64, replica.ordered.last());
-        match node.log.marks.iter_mut().find(|mark| usize::from(mark.0) == g) {
+        self.trace
+            .note(3, (n as u64) << 8 | g as u64, replica.ordered.last());
+        match node
+            .log
+            .marks
+            .iter_mut()
+            .find(|mark| usize::from(mark.0) == g)
+        {
             Some(mark) => mark.1 = out.log_seq,
             None => node.log.marks.push((g as u8, out.log_seq)),
         }
@@ -114,7 +125,11 @@ impl<C: Cast> World<'_, C> {
         for (peer, message) in out.sends.drain(..) {
             let to = node_index(peer);
             let class = self.cast.class(&message);
-            self.trace.note(4, (n as u64) << 16 | (to as u64) << 8 | g as u64, class as u64);
+            self.trace.note(
+                4,
+                (n as u64) << 16 | (to as u64) << 8 | g as u64,
+                class as u64,
+            );
             let delivery = self.net.send(time, n, to, class, &mut self.tally);
             let parcel = |is_carried, message| Parcel {
                 from: n as u8,
@@ -127,15 +142,41 @@ impl<C: Cast> World<'_, C> {
                 let slot = self.parcels.put(parcel(true, message.clone()));
                 self.agenda.at(at, Event::Message(slot));
             }
-            if self.net.happens(Fault::Replay, &mut self.tally) {
-                let at = time + 20 * MILLI + self.net.client_latency() * 100;
-                let slot = self.parcels.put(parcel(false, message.clone()));
-                self.agenda.at(at, Event::Message(slot));
+            if self.net.faults.rate(Fault::Replay) > 0 {
+                self.record(parcel(false, message.clone()));
             }
             if let Some(at) = delivery.first {
                 let slot = self.parcels.put(parcel(true, message));
                 self.agenda.at(at, Event::Message(slot));
             }
+        }
+    }
+
+    /// Keeps some messages to be heard again, late enough to meet another leadership now and then.
+    fn record(&mut self, parcel: Parcel<Said<C>>) {
+        if self.net.happens(Fault::Replay, &mut self.tally) {
+            let at = self.time() + self.rng.between(5, 1500) * MILLI;
+            let slot = self.parcels.put(parcel);
+            self.agenda.at(at, Event::Message(slot));
+        } else if self.recorded.len() < RECORDED_MAX {
+            self.recorded.push(parcel);
+        } else if self.rng.one_in(4) {
+            let place = self.rng.index(RECORDED_MAX);
+            self.recorded[place] = parcel;
+        }
+    }
+
+    /// A node started again: some of what was said before is heard once more.
+    pub(crate) fn replay_recorded(&mut self) {
+        if self.net.faults.rate(Fault::Replay) == 0 || self.recorded.is_empty() {
+            return;
+        }
+        for _ in 0..REPLAYED {
+            let parcel = self.rng.pick(&self.recorded).clone();
+            let at = self.time() + self.rng.between(1, 300) * MILLI;
+            let slot = self.parcels.put(parcel);
+            self.agenda.at(at, Event::Message(slot));
+            self.tally.count(Fault::Replay);
         }
     }
 
@@ -198,7 +239,10 @@ impl<C: Cast> World<'_, C> {
     fn judge_reply(&mut self, n: usize, g: usize, number: u32, outcome: &Outcome) {
         let op = &self.book.ops[number as usize];
         self.findings.require(op.group == g, "A6.isolation", || {
-            format!("node {n}, keyspace {g} answers {:?} of keyspace {}", op.ask, op.group)
+            format!(
+                "node {n}, keyspace {g} answers {:?} of keyspace {}",
+                op.ask, op.group
+            )
         });
         match outcome {
             Outcome::Written { ack, .. } => {
@@ -208,8 +252,8 @@ impl<C: Cast> World<'_, C> {
                 let copies = self.nodes.iter().map(|node| {
                     let replica = &node.replicas[g];
                     Copy {
-                        written: &replica.written,
-                        durable: &replica.durable,
+                        written: &replica.log.written,
+                        durable: &replica.log.durable,
                     }
                 });
                 durable_ack::judge(g, ack, promised, copies, &mut self.findings);
@@ -248,7 +292,8 @@ impl<C: Cast> World<'_, C> {
             return;
         };
         if let Some(error) = host.failure() {
-            self.findings.add("A8.engine", || format!("node {n}, keyspace {g}: {error}"));
+            self.findings
+                .add("A8.engine", || format!("node {n}, keyspace {g}: {error}"));
             return;
         }
         if host.is_checkpoint_due() {

@@ -78,7 +78,11 @@ impl<C: Cast> World<'_, C> {
         let client = &mut self.clients[op.client];
         let anywhere = matches!(
             op.ask,
-            Ask::Digest | Ask::Get { level: Level::Local | Level::Session, .. }
+            Ask::Digest
+                | Ask::Get {
+                    level: Level::Local | Level::Session,
+                    ..
+                }
         );
         let node = if anywhere || client.rng.one_in(20) {
             *client.rng.pick(&self.plan.groups[op.group].members)
@@ -122,7 +126,8 @@ impl<C: Cast> World<'_, C> {
         let reply_to = self.book.handle(number, attempt);
         let patience = self.clients[op.client].plan.patience;
         let deadline = Mono(now.mono.0 + patience);
-        self.trace.note(12, (n as u64) << 32 | u64::from(number), u64::from(attempt));
+        self.trace
+            .note(12, (n as u64) << 32 | u64::from(number), u64::from(attempt));
         let Some(host) = &mut self.nodes[n].replicas[g].host else {
             return;
         };
@@ -230,7 +235,11 @@ impl<C: Cast> World<'_, C> {
 
     fn give_up(&mut self, number: u32) {
         let op = &self.book.ops[number as usize];
-        let ending = if op.may_be_applied { Ending::Unknown } else { Ending::Refused };
+        let ending = if op.may_be_applied {
+            Ending::Unknown
+        } else {
+            Ending::Refused
+        };
         self.end(number, ending);
     }
 
@@ -291,7 +300,13 @@ impl<C: Cast> World<'_, C> {
                     op.seen = value.as_ref().map_or(Content::Absent, content);
                 }
                 sessions::judge_read(op, &mut self.findings);
-                if matches!(op.ask, Ask::Get { level: Level::Session, .. }) {
+                if matches!(
+                    op.ask,
+                    Ask::Get {
+                        level: Level::Session,
+                        ..
+                    }
+                ) {
                     self.reached.note(Situation::SessionReadWaited);
                 }
                 self.done(number);
@@ -304,7 +319,13 @@ impl<C: Cast> World<'_, C> {
         self.end(number, Ending::Done);
         let op = &self.book.ops[number as usize];
         let client = &mut self.clients[op.client];
-        if !matches!(op.ask, Ask::Get { level: Level::Local, .. } | Ask::Digest) {
+        if !matches!(
+            op.ask,
+            Ask::Get {
+                level: Level::Local,
+                ..
+            } | Ask::Digest
+        ) {
             client.saw(op.position);
         }
         let known = match (op.ask, op.seen) {
@@ -343,7 +364,10 @@ impl<C: Cast> World<'_, C> {
     fn note_retry(&mut self, number: u32, n: usize, lsn: u64) {
         let op = &self.book.ops[number as usize];
         let node = &self.nodes[n];
-        if op.attempts > 1 && node.booted_at > op.invoked && lsn <= node.replicas[op.group].recovered {
+        if op.attempts > 1
+            && node.booted_at > op.invoked
+            && lsn <= node.replicas[op.group].recovered
+        {
             self.reached.note(Situation::RetryAnsweredAfterRestart);
         }
     }
@@ -406,20 +430,28 @@ impl<C: Cast> World<'_, C> {
         for n in self.plan.groups[g].members.clone() {
             let now = self.now(n);
             let host = self.nodes[n].replicas[g].host.as_ref();
-            let is_open = host.is_some_and(|host| host.admission() == repertoire_core::Admission::Open);
+            let is_open =
+                host.is_some_and(|host| host.admission() == repertoire_core::Admission::Open);
             if !is_open || self.nodes[n].paused_until > self.time() {
                 continue;
             }
             let mut rows = Vec::new();
             if let Some(engine) = self.engine(n, g) {
                 let end = expiry::index_end(now.wall);
-                let scanned = engine.scan(repertoire_core::Space::Replicated, &[], &end, &mut |row, _| {
-                    rows.push(row.to_vec());
-                    rows.len() < expiry::EXPIRE_MAX
-                });
+                let scanned = engine.scan(
+                    repertoire_core::Space::Replicated,
+                    &[],
+                    &end,
+                    &mut |row, _| {
+                        rows.push(row.to_vec());
+                        rows.len() < expiry::EXPIRE_MAX
+                    },
+                );
                 debug_assert!(scanned.is_ok());
             }
-            let due = rows.iter().filter_map(|row| expiry::Expiry::from_index_key(row));
+            let due = rows
+                .iter()
+                .filter_map(|row| expiry::Expiry::from_index_key(row));
             let args = expiry::expire_args(due);
             if !args.is_empty() {
                 self.submit_internal(n, g, &args);

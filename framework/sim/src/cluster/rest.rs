@@ -8,7 +8,9 @@ use crate::cast::Cast;
 use crate::client::{Ending, Op};
 use crate::invariants::ledger::Account;
 use crate::invariants::log_matching::Place;
-use crate::invariants::{bounded, compare_and_set, isolation, linearizable, monotone, order, sessions};
+use crate::invariants::{
+    bounded, compare_and_set, isolation, linearizable, monotone, order, sessions,
+};
 use crate::sometimes::Situation;
 use crate::watch::{Content, Stamp};
 
@@ -146,9 +148,11 @@ impl<C: Cast> World<'_, C> {
         let contents = canon.keys().flat_map(|key| canon.versions(key));
         for content in contents.map(|version| version.content) {
             isolation::judge(g, content, writer, ops, &mut findings);
-            findings.require(!matches!(content, Content::Foreign(_)), "A2.phantom", || {
-                format!("keyspace {g}: bytes of nobody were applied")
-            });
+            findings.require(
+                !matches!(content, Content::Foreign(_)),
+                "A2.phantom",
+                || format!("keyspace {g}: bytes of nobody were applied"),
+            );
         }
         let live = (0..self.nodes.len()).find_map(|n| self.engine(n, g));
         if let Some(engine) = live {

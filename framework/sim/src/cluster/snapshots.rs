@@ -76,7 +76,8 @@ impl<C: Cast> World<'_, C> {
         if is_newer {
             desk.durable = Some(stored);
         }
-        self.trace.note(7, (n as u64) << 8 | g as u64, position.lsn.0);
+        self.trace
+            .note(7, (n as u64) << 8 | g as u64, position.lsn.0);
         let wanted = std::mem::take(&mut desk.wanted_by);
         if let Some(host) = &mut replica.host
             && is_newer

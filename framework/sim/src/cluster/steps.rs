@@ -68,7 +68,12 @@ impl<C: Cast> World<'_, C> {
         match event {
             Event::Message(slot) => self.on_message(slot),
             Event::Transfer(slot) => self.on_transfer(slot),
-            Event::Timer { node, group, slot, boot } => {
+            Event::Timer {
+                node,
+                group,
+                slot,
+                boot,
+            } => {
                 if let Some((n, g)) = self.live(node, group, boot) {
                     self.on_timer(n, g, usize::from(slot));
                 }
@@ -126,7 +131,12 @@ impl<C: Cast> World<'_, C> {
             Event::Timeout { op, attempt } => self.on_timeout(op, attempt),
             Event::Again { op } => self.attempt(op),
             Event::Wake { client } => self.on_wake(usize::from(client)),
-            Event::Link { node, peer, up, boot } => self.on_link(node, peer, up, boot),
+            Event::Link {
+                node,
+                peer,
+                up,
+                boot,
+            } => self.on_link(node, peer, up, boot),
             Event::Start { node } => self.start(usize::from(node)),
             Event::Expiry { group } => self.on_expiry(usize::from(group)),
             Event::Strike => self.strike(),
@@ -154,7 +164,11 @@ impl<C: Cast> World<'_, C> {
         let (n, g) = (usize::from(parcel.to), usize::from(parcel.group));
         let arrives = !parcel.is_carried || self.net.arrive(usize::from(parcel.from), n);
         let now = self.now(n);
-        self.trace.note(1, u64::from(parcel.from) << 16 | u64::from(parcel.to) << 8 | g as u64, now.mono.0);
+        self.trace.note(
+            1,
+            u64::from(parcel.from) << 16 | u64::from(parcel.to) << 8 | g as u64,
+            now.mono.0,
+        );
         if !arrives {
             return;
         }

@@ -25,7 +25,13 @@ const TICK: Nanos = 300 * MILLI;
 const SILENCE: Nanos = 1500 * MILLI;
 
 impl<C: Cast> World<'_, C> {
-    pub(crate) fn send_transfer(&mut self, n: usize, g: usize, to: NodeId, message: SnapshotMessage) {
+    pub(crate) fn send_transfer(
+        &mut self,
+        n: usize,
+        g: usize,
+        to: NodeId,
+        message: SnapshotMessage,
+    ) {
         let time = self.time();
         let to = node_index(to);
         let delivery = self.net.send(time, n, to, Class::Bulk, &mut self.tally);
@@ -54,7 +60,8 @@ impl<C: Cast> World<'_, C> {
         if !self.net.arrive(usize::from(parcel.from), n) || !self.nodes[n].is_up {
             return;
         }
-        self.trace.note(8, (n as u64) << 8 | g as u64, u64::from(parcel.from));
+        self.trace
+            .note(8, (n as u64) << 8 | g as u64, u64::from(parcel.from));
         let from = peer(parcel.from);
         match parcel.message {
             SnapshotMessage::Request => self.offer(n, g, from),
@@ -76,12 +83,19 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
-    fn on_want(&mut self, n: usize, g: usize, to: NodeId, position: EntryId, from: u32, count: u32) {
+    fn on_want(
+        &mut self,
+        n: usize,
+        g: usize,
+        to: NodeId,
+        position: EntryId,
+        from: u32,
+        count: u32,
+    ) {
         let time = self.time();
         let offered = &mut self.nodes[n].replicas[g].snapshots.offered;
-        let same = |known: &&mut Offered| {
-            known.to == to && known.stored.header.position == position
-        };
+        let same =
+            |known: &&mut Offered| known.to == to && known.stored.header.position == position;
         let Some(known) = offered.iter_mut().find(same) else {
             // The sender restarted: what it has now is offered anew.
             self.offer(n, g, to);
@@ -120,7 +134,10 @@ impl<C: Cast> World<'_, C> {
         {
             return;
         }
-        let partial = desk.partial.take().filter(|partial| partial.header == header);
+        let partial = desk
+            .partial
+            .take()
+            .filter(|partial| partial.header == header);
         let chunks = partial.map_or_else(Vec::new, |partial| partial.chunks);
         if !chunks.is_empty() {
             self.reached.note(Situation::TransferResumed);
@@ -199,7 +216,11 @@ impl<C: Cast> World<'_, C> {
         if installed {
             self.install(n, g, stored);
         }
-        self.trace.note(9, (n as u64) << 8 | g as u64, position.lsn.0 << 1 | u64::from(installed));
+        self.trace.note(
+            9,
+            (n as u64) << 8 | g as u64,
+            position.lsn.0 << 1 | u64::from(installed),
+        );
         let done = SnapshotMessage::Done {
             position,
             installed: true,
@@ -295,7 +316,9 @@ impl<C: Cast> World<'_, C> {
         desk.is_ticking = false;
         let incoming = desk.incoming.as_mut();
         let want = incoming.and_then(|i| Some((i.receiver.from(), i.receiver.tick(now.mono)?)));
-        let silent = desk.offered.extract_if(.., |known| time - known.heard >= SILENCE);
+        let silent = desk
+            .offered
+            .extract_if(.., |known| time - known.heard >= SILENCE);
         let silent: Vec<NodeId> = silent.map(|known| known.to).collect();
         if let Some((from, want)) = want {
             self.send_transfer(n, g, from, want);
@@ -324,7 +347,8 @@ impl<C: Cast> World<'_, C> {
         match factory.and_then(|factory| factory(&spec)) {
             Ok(engine) => Some(Box::new(WatchedEngine::new(engine, Arc::clone(tape)))),
             Err(error) => {
-                self.findings.add("A8.engine", || format!("keyspace {g}: {error}"));
+                self.findings
+                    .add("A8.engine", || format!("keyspace {g}: {error}"));
                 None
             }
         }

@@ -160,6 +160,8 @@ impl FaultTally {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Fault, u64)> + '_ {
-        Fault::ALL.iter().map(|kind| (*kind, self.counts[*kind as usize]))
+        Fault::ALL
+            .iter()
+            .map(|kind| (*kind, self.counts[*kind as usize]))
     }
 }

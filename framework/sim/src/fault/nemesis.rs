@@ -1,5 +1,7 @@
 //! What each fault that strikes by time does to the world, and how it ends.
 
+use repertoire_core::Admission;
+
 use crate::cast::Cast;
 use crate::clock::{MILLI, Nanos, SECOND};
 use crate::cluster::{Event, TIMED, Undo, World};
@@ -13,7 +15,9 @@ const FAR_JUMP_MS: u64 = 3 * 3600 * 1000;
 impl<C: Cast> World<'_, C> {
     /// Plans the next strike.
     pub(crate) fn plan_strike(&mut self) {
-        let rates = TIMED.iter().map(|kind| u64::from(self.net.faults.rate(*kind)));
+        let rates = TIMED
+            .iter()
+            .map(|kind| u64::from(self.net.faults.rate(*kind)));
         let per_thousand_seconds: u64 = rates.sum();
         if per_thousand_seconds > 0 {
             let mean = 1000 * SECOND / per_thousand_seconds;
@@ -24,7 +28,10 @@ impl<C: Cast> World<'_, C> {
 
     /// A fault strikes; which one, the rates decide.
     pub(crate) fn strike(&mut self) {
-        let total: u64 = TIMED.iter().map(|kind| u64::from(self.net.faults.rate(*kind))).sum();
+        let total: u64 = TIMED
+            .iter()
+            .map(|kind| u64::from(self.net.faults.rate(*kind)))
+            .sum();
         let mut draw = self.rng.below(total.max(1));
         let chosen = TIMED.iter().find(|kind| {
             let rate = u64::from(self.net.faults.rate(**kind));
@@ -41,7 +48,7 @@ impl<C: Cast> World<'_, C> {
 
     fn inject(&mut self, kind: Fault) {
         let nodes = self.nodes.len();
-        let victim = self.rng.index(nodes);
+        let victim = self.victim();
         let until = self.time() + self.rng.between(10, 900) * MILLI;
         self.tally.count(kind);
         match kind {
@@ -57,7 +64,7 @@ impl<C: Cast> World<'_, C> {
                 self.flap(pair, times, false);
             }
             Fault::Crash => self.crash_for_a_while(victim, false),
-            Fault::PowerLoss => self.crash_for_a_while(victim, true),
+            Fault::PowerLoss => self.cut_power(victim),
             Fault::CrashAll => (0..nodes).for_each(|n| self.crash_for_a_while(n, false)),
             Fault::PowerLossAll => {
                 if self.book.unfinished() > 0 {
@@ -81,10 +88,43 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
+    /// Every other time the disk hangs first, while messages still leave: then peers hold what the
+    /// node itself loses.
+    fn cut_power(&mut self, n: usize) {
+        if self.rng.one_in(2) {
+            self.crash_for_a_while(n, true);
+            return;
+        }
+        let at = self.time() + self.rng.between(2, 80) * MILLI;
+        self.nodes[n].stalled_until = at + MILLI;
+        let slot = self.plan_undo(Undo::Cut(n));
+        self.agenda.at(at, Event::Undo(slot));
+    }
+
+    /// A node to be struck: every other time one that takes writes, where most is at stake.
+    fn victim(&mut self) -> usize {
+        let any = self.rng.index(self.nodes.len());
+        if self.rng.one_in(2) {
+            return any;
+        }
+        let g = self.rng.index(self.plan.groups.len());
+        let leads = |node: &crate::cluster::Node<C>| {
+            let host = node.replicas[g].host.as_ref();
+            host.is_some_and(|host| host.admission() == Admission::Open)
+        };
+        self.nodes.iter().position(leads).unwrap_or(any)
+    }
+
     fn part(&mut self, kind: Fault, victim: usize, until: Nanos) {
         let nodes = self.nodes.len();
         let side: Vec<bool> = (0..nodes)
-            .map(|n| if kind == Fault::Partition { self.rng.one_in(2) } else { n == victim })
+            .map(|n| {
+                if kind == Fault::Partition {
+                    self.rng.one_in(2)
+                } else {
+                    n == victim
+                }
+            })
             .collect();
         let mut cuts = Vec::new();
         for from in 0..nodes {
@@ -166,8 +206,13 @@ impl<C: Cast> World<'_, C> {
                 let mended: Vec<(usize, usize)> = cuts.iter().filter(mended).copied().collect();
                 self.announce_cuts(&mended, true);
             }
-            Some(Undo::Flap { pair, times, is_cut }) => self.flap(pair, times, is_cut),
+            Some(Undo::Flap {
+                pair,
+                times,
+                is_cut,
+            }) => self.flap(pair, times, is_cut),
             Some(Undo::Room(n)) => self.make_room(n),
+            Some(Undo::Cut(n)) => self.crash_for_a_while(n, true),
         }
     }
 

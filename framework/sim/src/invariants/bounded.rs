@@ -10,7 +10,9 @@ const LOG_OPS_MAX: usize = 20_000;
 
 /// Judges the queues of one replica and its node's log.
 pub(crate) fn judge(at: Place, writes: usize, log_ops: usize, findings: &mut Findings) {
-    findings.require(writes <= WRITES_MAX && log_ops <= LOG_OPS_MAX, "A8.bounded", || {
-        format!("{at:?}: {writes} writes and {log_ops} log operations wait")
-    });
+    findings.require(
+        writes <= WRITES_MAX && log_ops <= LOG_OPS_MAX,
+        "A8.bounded",
+        || format!("{at:?}: {writes} writes and {log_ops} log operations wait"),
+    );
 }

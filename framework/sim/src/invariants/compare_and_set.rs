@@ -11,7 +11,12 @@ const ID: &str = "SL6.evaluation";
 /// Judges all swaps and counters of one keyspace at the end of a run.
 pub(crate) fn judge(group: usize, ops: &[Op], canon: &Canon, findings: &mut Findings) {
     for op in ops.iter().filter(|op| op.group == group) {
-        let Ask::Swap { key, expected, stamp } = op.ask else {
+        let Ask::Swap {
+            key,
+            expected,
+            stamp,
+        } = op.ask
+        else {
             continue;
         };
         let Some(found) = canon.before(key, stamp) else {
@@ -30,7 +35,11 @@ pub(crate) fn judge(group: usize, ops: &[Op], canon: &Canon, findings: &mut Find
         for version in canon.versions(key) {
             sum += 1;
             findings.require(version.content == Content::Number(sum), ID, || {
-                format!("keyspace {group}: {key:?} went from {} to {:?}", sum - 1, version.content)
+                format!(
+                    "keyspace {group}: {key:?} went from {} to {:?}",
+                    sum - 1,
+                    version.content
+                )
             });
         }
     }

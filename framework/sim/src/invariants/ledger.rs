@@ -41,11 +41,21 @@ impl Account {
     fn add(&mut self, number: usize, op: &Op, canon: &Canon, deletes: &Deletes) {
         let mut push = |part: u64, key: KeyId, kind: OpKind| {
             let id = OpId(((number as u64) << 1) | part);
-            let operation = Operation::new(id, SessionId(op.client as u64), key.bytes(), kind, op.invoked);
+            let operation = Operation::new(
+                id,
+                SessionId(op.client as u64),
+                key.bytes(),
+                kind,
+                op.invoked,
+            );
             let operation = match op.ending {
                 Ending::Done => {
                     let done = operation.ok(op.returned);
-                    if op.ask.is_write() { done.acked_at(LEVEL) } else { done }
+                    if op.ask.is_write() {
+                        done.acked_at(LEVEL)
+                    } else {
+                        done
+                    }
                 }
                 Ending::Refused => operation.refused(op.returned),
                 Ending::Open | Ending::Unknown => operation,
@@ -55,18 +65,48 @@ impl Account {
             debug_assert!(pushed.is_ok(), "{pushed:?}");
         };
         match op.ask {
-            Ask::Put { key, stamp } => push(0, key, OpKind::Write { id: write_id(stamp) }),
+            Ask::Put { key, stamp } => push(
+                0,
+                key,
+                OpKind::Write {
+                    id: write_id(stamp),
+                },
+            ),
             Ask::Delete { key, stamp } => {
-                push(0, key, OpKind::Delete { id: write_id(stamp) });
+                push(
+                    0,
+                    key,
+                    OpKind::Delete {
+                        id: write_id(stamp),
+                    },
+                );
                 if op.ending == Ending::Unknown {
                     self.unnamed.push(key);
                 }
             }
             Ask::Batch { keys, stamps } => {
-                push(0, keys[0], OpKind::Write { id: write_id(stamps[0]) });
-                push(1, keys[1], OpKind::Write { id: write_id(stamps[1]) });
+                push(
+                    0,
+                    keys[0],
+                    OpKind::Write {
+                        id: write_id(stamps[0]),
+                    },
+                );
+                push(
+                    1,
+                    keys[1],
+                    OpKind::Write {
+                        id: write_id(stamps[1]),
+                    },
+                );
             }
-            Ask::Swap { key, stamp, .. } => push(0, key, OpKind::Write { id: write_id(stamp) }),
+            Ask::Swap { key, stamp, .. } => push(
+                0,
+                key,
+                OpKind::Write {
+                    id: write_id(stamp),
+                },
+            ),
             Ask::Add { key, stamp } => {
                 let kind = OpKind::Increment {
                     id: write_id(stamp),
@@ -75,9 +115,10 @@ impl Account {
                 };
                 push(0, key, kind);
             }
-            Ask::Get { key, level: Level::Leader }
-                if key.kind == KeyKind::Register && op.ending == Ending::Done =>
-            {
+            Ask::Get {
+                key,
+                level: Level::Leader,
+            } if key.kind == KeyKind::Register && op.ending == Ending::Done => {
                 let observed = match op.seen {
                     Content::Written(stamp) => Some(write_id(stamp)),
                     _ => deletes.name(key, canon.at(key, op.position.lsn.0).map(|v| v.lsn)),
@@ -130,18 +171,22 @@ impl Account {
                     continue;
                 }
             };
-            let applied = canon.versions(key).iter().enumerate().filter_map(|(at, version)| {
-                match version.content {
+            let applied = canon
+                .versions(key)
+                .iter()
+                .enumerate()
+                .filter_map(|(at, version)| match version.content {
                     Content::Written(stamp) => Some(write_id(stamp)),
                     Content::Absent => deletes.by_version(key, at),
                     Content::Number(_) | Content::Foreign(_) => None,
-                }
-            });
+                });
             let applied: Vec<WriteId> = applied.collect();
             evidence.applied(key.bytes(), applied);
         }
         // A key that expired lost its last write on purpose.
-        let lasting = self.history.filtered(|op| op.key.first() != Some(&(KeyKind::Expiring as u8)));
+        let lasting = self
+            .history
+            .filtered(|op| op.key.first() != Some(&(KeyKind::Expiring as u8)));
         let ledger = Ledger::new(&lasting).lossless(LEVEL);
         findings.absorb(ledger.audit(&evidence));
     }

@@ -31,7 +31,11 @@ pub(crate) fn judge(group: usize, ops: &[Op], history: &History, findings: &mut 
             continue;
         };
         let (before, after) = (earlier.position.lsn, op.position.lsn);
-        let in_order = if op.ask.is_write() { before < after } else { before <= after };
+        let in_order = if op.ask.is_write() {
+            before < after
+        } else {
+            before <= after
+        };
         findings.require(in_order, "SL6.real-time-order", || {
             format!(
                 "keyspace {group}: {:?} returned at {} ns with position {}, then {:?} was invoked \

@@ -23,19 +23,28 @@ impl Progress {
         };
         let goes_on =
             now.epoch >= self.epoch && now.commit >= self.commit && now.applied >= self.applied;
-        findings.require(goes_on, "A5.monotone", || format!("{at:?}: from {self:?} to {now:?}"));
+        findings.require(goes_on, "A5.monotone", || {
+            format!("{at:?}: from {self:?} to {now:?}")
+        });
         *self = now;
     }
 }
 
 /// Judges that two replicas do not lead in one epoch (SL1), by what they say of themselves.
 pub(crate) fn judge_roles(group: usize, statuses: &[(usize, Status)], findings: &mut Findings) {
-    let leaders = || statuses.iter().filter(|(_, status)| status.role == Role::Leader);
+    let leaders = || {
+        statuses
+            .iter()
+            .filter(|(_, status)| status.role == Role::Leader)
+    };
     for (node, status) in leaders() {
         let rival = leaders().find(|(other, theirs)| other > node && theirs.epoch == status.epoch);
         if let Some((other, _)) = rival {
             findings.add("SL1.one-leader", || {
-                format!("keyspace {group}: nodes {node} and {other} lead in {}", status.epoch)
+                format!(
+                    "keyspace {group}: nodes {node} and {other} lead in {}",
+                    status.epoch
+                )
             });
         }
     }

@@ -22,8 +22,15 @@ pub(crate) fn judge(at: Place, status: &Status, findings: &mut Findings) {
 }
 
 /// Judges the announcement that everything up to `upto` is in a durable snapshot.
-pub(crate) fn judge_checkpoint(at: Place, upto: u64, durable_snapshot: u64, findings: &mut Findings) {
+pub(crate) fn judge_checkpoint(
+    at: Place,
+    upto: u64,
+    durable_snapshot: u64,
+    findings: &mut Findings,
+) {
     findings.require(upto <= durable_snapshot, "A4.checkpoint", || {
-        format!("{at:?}: allows trimming up to {upto}; its durable snapshot ends at {durable_snapshot}")
+        format!(
+            "{at:?}: allows trimming up to {upto}; its durable snapshot ends at {durable_snapshot}"
+        )
     });
 }

@@ -19,7 +19,9 @@ pub(crate) fn judge(
     let version = canon.at(key, position.lsn.0);
     let expected = version.map_or(Content::Absent, |version| version.content);
     let has_expired = seen == Content::Absent && version.is_some_and(|version| version.expires);
-    findings.require(seen == expected || has_expired, "SL7.consistent-prefix", || {
-        format!("{at:?}: {key:?} read as {seen:?} at {position}, where it is {expected:?}")
-    });
+    findings.require(
+        seen == expected || has_expired,
+        "SL7.consistent-prefix",
+        || format!("{at:?}: {key:?} read as {seen:?} at {position}, where it is {expected:?}"),
+    );
 }

@@ -5,32 +5,24 @@ use repertoire_core::{Durability, RecoveredStream};
 use crate::invariants::Findings;
 use crate::invariants::log_matching::Place;
 use crate::invariants::state_machine::Canon;
-use crate::watch::{Content, Extent};
+use crate::watch::{Content, LogStates};
 
 const ID: &str = "A3.recovery";
 
-/// Judges what a log held after a restart. `after_power_loss` tells whether what was only written
-/// may be gone.
+/// Judges what a log held after a restart: the state after some operation that was written, and after
+/// the last one unless what was not synced may be lost.
 pub(crate) fn judge_log(
     at: Place,
     stream: &RecoveredStream,
-    written: &Extent,
-    durable: &Extent,
-    after_power_loss: bool,
+    log: &mut LogStates,
+    may_lose: bool,
     findings: &mut Findings,
 ) {
-    let last = stream.last;
-    let least = if after_power_loss { durable } else { written };
-    findings.require(last.lsn.0 >= least.last(), ID, || {
-        format!("{at:?}: recovered up to {last}, but {} was safe", least.last())
-    });
-    findings.require(last.lsn.0 <= written.last().max(durable.last()), ID, || {
-        format!("{at:?}: recovered up to {last}, but only {} was written", written.last())
-    });
-    let expected = written.epoch_at(last.lsn.0);
-    let is_known = last.lsn.0 == 0 || last.lsn == stream.base.lsn || last.epoch.0 == expected;
-    findings.require(is_known, ID, || {
-        format!("{at:?}: recovered {last}, written in epoch {expected}")
+    let (written, durable) = (log.written.last(), log.durable.last());
+    let is_possible = log.recover(stream.last, may_lose);
+    findings.require(is_possible, ID, || {
+        let last = stream.last;
+        format!("{at:?}: recovered up to {last}; {written} was written, {durable} synced")
     });
 }
 
@@ -43,9 +35,13 @@ pub(crate) fn judge_state(
     findings: &mut Findings,
 ) {
     for key in canon.keys() {
-        let expected = canon.at(key, lsn).map_or(Content::Absent, |version| version.content);
+        let expected = canon
+            .at(key, lsn)
+            .map_or(Content::Absent, |version| version.content);
         let cell = engine.get(repertoire_core::Space::Data, &key.bytes());
-        let found = cell.map_or(Content::Foreign(1), |cell| Content::of_cell(key, cell.as_deref()).0);
+        let found = cell.map_or(Content::Foreign(1), |cell| {
+            Content::of_cell(key, cell.as_deref()).0
+        });
         findings.require(found == expected, "A3.snapshot-state", || {
             format!("{at:?}: the snapshot of {lsn} has {found:?} under {key:?}, not {expected:?}")
         });

@@ -15,7 +15,10 @@ pub(crate) fn judge_read(op: &Op, findings: &mut Findings) {
     if matches!(op.ask, Ask::Get { level: asked, .. } if asked == level) {
         let (need, have) = (op.token.lsn, op.position.lsn);
         findings.require(have >= need, "SL7.session", || {
-            format!("{:?} of client {} needs {need}, was read at {have}", op.ask, op.client)
+            format!(
+                "{:?} of client {} needs {need}, was read at {have}",
+                op.ask, op.client
+            )
         });
     }
 }
@@ -47,11 +50,14 @@ pub(crate) fn judge(
         keys.push((*number, op, access.0, access.1));
     }
     let bytes: Vec<[u8; 3]> = keys.iter().map(|access| access.2.bytes()).collect();
-    let accesses = keys.iter().zip(&bytes).map(|((number, op, _, kind), key)| Access {
-        op: OpId(*number as u64),
-        session: SessionId(op.client as u64),
-        key,
-        kind: *kind,
-    });
+    let accesses = keys
+        .iter()
+        .zip(&bytes)
+        .map(|((number, op, _, kind), key)| Access {
+            op: OpId(*number as u64),
+            session: SessionId(op.client as u64),
+            key,
+            kind: *kind,
+        });
     findings.absorb(session::check(&Guarantee::ALL, accesses));
 }

@@ -51,7 +51,9 @@ impl Canon {
     /// Where the entry that ends at `lsn` begins: the end of the one before it.
     pub(crate) fn before_entry(&self, lsn: u64) -> u64 {
         let at = self.entries.partition_point(|entry| entry.lsn < lsn);
-        at.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(0, |entry| entry.lsn)
+        at.checked_sub(1)
+            .and_then(|at| self.entries.get(at))
+            .map_or(0, |entry| entry.lsn)
     }
 
     /// Compares what a replica applied since last time, from `place` on.

@@ -50,7 +50,9 @@ impl KeyId {
         let [kind, high, low] = *bytes else {
             return None;
         };
-        let kind = KeyKind::ALL.into_iter().find(|known| *known as u8 == kind)?;
+        let kind = KeyKind::ALL
+            .into_iter()
+            .find(|known| *known as u8 == kind)?;
         let number = u16::from_be_bytes([high, low]);
         Some(Self { kind, number })
     }
@@ -95,9 +97,10 @@ impl Content {
     pub(crate) fn of_value(key: KeyId, value: &[u8]) -> Self {
         let foreign = || Self::Foreign(xxhash_rust::xxh3::xxh3_64(value));
         if key.kind == KeyKind::Counter {
-            return value
-                .try_into()
-                .map_or_else(|_| foreign(), |bytes| Self::Number(i64::from_le_bytes(bytes)));
+            return value.try_into().map_or_else(
+                |_| foreign(),
+                |bytes| Self::Number(i64::from_le_bytes(bytes)),
+            );
         }
         let Some((stamp, padding)) = value.split_first_chunk::<16>() else {
             return foreign();
