@@ -4,5 +4,6 @@ mod doubt;
 mod expiry;
 mod fake;
 mod leaders;
+mod measure;
 mod pipelines;
 mod sessions;
