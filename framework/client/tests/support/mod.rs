@@ -1,4 +1,10 @@
 //! A cluster of real nodes, and clients of both kinds.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 use std::time::Duration;
 
@@ -18,7 +24,7 @@ pub(crate) async fn cluster() -> LocalCluster {
     }
     let cluster = LocalCluster::start(LocalOptions::new("clients"), vec![data, wide]);
     let cluster = cluster.await.unwrap();
-    cluster.ready(Duration::from_secs(60)).await.unwrap();
+    cluster.ready(Duration::from_mins(1)).await.unwrap();
     cluster
 }
 
