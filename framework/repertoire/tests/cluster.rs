@@ -1,4 +1,11 @@
 //! Three nodes over QUIC in one process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where its expectation does"
+)]
 
 mod support;
 

@@ -48,7 +48,7 @@ impl CampaignConfig {
         let config = RunConfig::new(self.protocol.clone(), seed).with_steps(self.steps_per_seed);
         match self.machinery {
             Some(machinery) => config.with_machinery(machinery),
-            None if mix(seed) % 4 == 0 => RunConfig {
+            None if mix(seed).is_multiple_of(4) => RunConfig {
                 mixed: true,
                 ..config.with_machinery(Machinery::Erased)
             },

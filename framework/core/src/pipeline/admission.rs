@@ -157,6 +157,7 @@ impl Pipeline {
             format: format.tag(),
             wall,
             result,
+            size_hint: request.body.len() + result.len(),
         };
         let range = self
             .builder

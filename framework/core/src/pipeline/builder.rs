@@ -54,6 +54,8 @@ pub(super) struct NewRecord<'a> {
     pub(super) format: FormatTag,
     pub(super) wall: Wall,
     pub(super) result: &'a [u8],
+    /// About how many bytes it will take.
+    pub(super) size_hint: usize,
 }
 
 impl Builder {
@@ -79,7 +81,10 @@ impl Builder {
         record: NewRecord<'_>,
         capture: impl FnOnce(&mut BytesMut) -> Result<(), FormatError>,
     ) -> Result<std::ops::Range<usize>, FormatError> {
-        let full = self.body.len() >= ENTRY_SEAL_BYTES || self.waiters.len() >= ENTRY_RECORDS_MAX;
+        // A record that would overshoot begins an entry of its own, so that an entry stays within a
+        // frame.
+        let full = self.body.len() + record.size_hint >= ENTRY_SEAL_BYTES
+            || self.waiters.len() >= ENTRY_RECORDS_MAX;
         let other = record.acks != self.acks || record.format != self.format;
         if full || (other && !self.waiters.is_empty()) {
             self.seal();

@@ -9,9 +9,10 @@ use repertoire_core::{
 use repertoire_segment_log::{MemoryDisk, Options, PowerLoss, SegmentLog};
 
 use super::node::StoredSnapshot;
-use super::{Event, World};
+use super::{Event, Undo, World};
 use crate::cast::Cast;
-use crate::clock::{MILLI, Nanos};
+use crate::clock::{MICRO, MILLI, Nanos};
+use crate::fault::mix::Fault;
 use crate::invariants::log_matching::Place;
 use crate::invariants::monotone::Progress;
 use crate::invariants::recovery;
@@ -70,6 +71,7 @@ impl<C: Cast> World<'_, C> {
         self.trace.note(10, n as u64, u64::from(node.boot));
         if is_back {
             self.replay_recorded();
+            self.may_lose_power_again(n);
         }
         for g in 0..self.plan.groups.len() {
             if self.nodes[n].replicas[g].is_member {
@@ -82,6 +84,17 @@ impl<C: Cast> World<'_, C> {
                 let span = self.net.client_latency();
                 self.announce_link(n, other, true, span);
             }
+        }
+    }
+
+    /// Power that failed once may fail again in the middle of recovery.
+    fn may_lose_power_again(&mut self, n: usize) {
+        let rate = self.net.faults.rate(Fault::PowerLoss);
+        if rate > 0 && self.nodes[n].lost_power && self.rng.one_in(3) {
+            let at = self.time() + self.rng.between(100, 8000) * MICRO;
+            let slot = self.plan_undo(Undo::Cut(n));
+            self.agenda.at(at, Event::Undo(slot));
+            self.tally.count(Fault::PowerLoss);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::clock::Nanos;
 use crate::sometimes::Situation;
 
 /// Steps between two looks at what all replicas say of themselves.
-const INSPECT_EVERY: u64 = 64;
+const INSPECT_EVERY: u64 = 128;
 
 impl<C: Cast> World<'_, C> {
     /// Takes the next event. `false` when there is none.

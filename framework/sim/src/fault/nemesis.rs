@@ -19,8 +19,7 @@ impl<C: Cast> World<'_, C> {
             .iter()
             .map(|kind| u64::from(self.net.faults.rate(*kind)));
         let per_thousand_seconds: u64 = rates.sum();
-        if per_thousand_seconds > 0 {
-            let mean = 1000 * SECOND / per_thousand_seconds;
+        if let Some(mean) = (1000 * SECOND).checked_div(per_thousand_seconds) {
             let span = self.rng.exponential(mean);
             self.agenda.after(span, Event::Strike);
         }

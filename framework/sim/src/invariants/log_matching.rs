@@ -1,6 +1,8 @@
 //! Log matching (SL2): an entry of one epoch at one position has one content, on every log; logs
 //! have no holes, and nothing that was applied is ever cut off.
 
+use std::fmt;
+
 use repertoire_core::{Entry, LogOp};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -27,10 +29,16 @@ pub(crate) struct LogCanon {
 }
 
 /// Who does it, for the report.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) node: usize,
     pub(crate) group: usize,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {}, keyspace {}", self.node, self.group)
+    }
 }
 
 impl LogCanon {
