@@ -96,34 +96,22 @@ impl<C: Cast> World<'_, C> {
             }
             Event::LogAnswer(slot) => self.on_log_answer(slot),
             Event::JobDone { node, group, boot } => {
-                if let Some((n, g)) = self.live(node, group, boot) {
-                    self.on_job_done(n, g);
-                }
+                self.if_live(node, group, boot, Self::on_job_done);
             }
             Event::Deadline { node, group, boot } => {
-                if let Some((n, g)) = self.live(node, group, boot) {
-                    self.on_deadline(n, g);
-                }
+                self.if_live(node, group, boot, Self::on_deadline);
             }
             Event::SnapshotStep { node, group, boot } => {
-                if let Some((n, g)) = self.live(node, group, boot) {
-                    self.on_snapshot_step(n, g);
-                }
+                self.if_live(node, group, boot, Self::on_snapshot_step);
             }
             Event::SnapshotStored { node, group, boot } => {
-                if let Some((n, g)) = self.live(node, group, boot) {
-                    self.on_snapshot_stored(n, g);
-                }
+                self.if_live(node, group, boot, Self::on_snapshot_stored);
             }
             Event::SnapshotLoaded { node, group, boot } => {
-                if let Some((n, g)) = self.live(node, group, boot) {
-                    self.on_snapshot_loaded(n, g);
-                }
+                self.if_live(node, group, boot, Self::on_snapshot_loaded);
             }
             Event::TransferTick { node, group, boot } => {
-                if let Some((n, g)) = self.live(node, group, boot) {
-                    self.on_transfer_tick(n, g);
-                }
+                self.if_live(node, group, boot, Self::on_transfer_tick);
             }
             Event::Request { op, attempt, node } => self.on_request(op, attempt, usize::from(node)),
             Event::Reply(slot) => self.on_reply(slot),
@@ -141,6 +129,13 @@ impl<C: Cast> World<'_, C> {
             Event::Expiry { group } => self.on_expiry(usize::from(group)),
             Event::Strike => self.strike(),
             Event::Undo(slot) => self.on_undo(slot),
+        }
+    }
+
+    /// Hands an event to the replica that it is for, if the boot that planned it still runs.
+    fn if_live(&mut self, node: u8, group: u8, boot: u32, take: fn(&mut Self, usize, usize)) {
+        if let Some((n, g)) = self.live(node, group, boot) {
+            take(self, n, g);
         }
     }
 

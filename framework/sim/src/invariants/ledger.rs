@@ -41,37 +41,15 @@ impl Account {
     fn add(&mut self, number: usize, op: &Op, canon: &Canon, deletes: &Deletes) {
         let mut push = |part: u64, key: KeyId, kind: OpKind| {
             let id = OpId(((number as u64) << 1) | part);
-            let operation = Operation::new(
-                id,
-                SessionId(op.client as u64),
-                key.bytes(),
-                kind,
-                op.invoked,
-            );
-            let operation = match op.ending {
-                Ending::Done => {
-                    let done = operation.ok(op.returned);
-                    if op.ask.is_write() {
-                        done.acked_at(LEVEL)
-                    } else {
-                        done
-                    }
-                }
-                Ending::Refused => operation.refused(op.returned),
-                Ending::Open | Ending::Unknown => operation,
-            };
             // A contradiction in the clients' own records would be a fault of the harness.
-            let pushed = self.history.push(operation);
+            let pushed = self.history.push(recorded(id, op, key, kind));
             debug_assert!(pushed.is_ok(), "{pushed:?}");
         };
+        let write = |stamp| OpKind::Write {
+            id: write_id(stamp),
+        };
         match op.ask {
-            Ask::Put { key, stamp } => push(
-                0,
-                key,
-                OpKind::Write {
-                    id: write_id(stamp),
-                },
-            ),
+            Ask::Put { key, stamp } => push(0, key, write(stamp)),
             Ask::Delete { key, stamp } => {
                 push(
                     0,
@@ -85,28 +63,10 @@ impl Account {
                 }
             }
             Ask::Batch { keys, stamps } => {
-                push(
-                    0,
-                    keys[0],
-                    OpKind::Write {
-                        id: write_id(stamps[0]),
-                    },
-                );
-                push(
-                    1,
-                    keys[1],
-                    OpKind::Write {
-                        id: write_id(stamps[1]),
-                    },
-                );
+                push(0, keys[0], write(stamps[0]));
+                push(1, keys[1], write(stamps[1]));
             }
-            Ask::Swap { key, stamp, .. } => push(
-                0,
-                key,
-                OpKind::Write {
-                    id: write_id(stamp),
-                },
-            ),
+            Ask::Swap { key, stamp, .. } => push(0, key, write(stamp)),
             Ask::Add { key, stamp } => {
                 let kind = OpKind::Increment {
                     id: write_id(stamp),
@@ -259,5 +219,17 @@ impl Deletes {
     /// The delete that a read of "absent" saw, whose version has that position.
     fn name(&self, key: KeyId, lsn: Option<u64>) -> Option<WriteId> {
         self.by_lsn.get(&(key, lsn?)).copied()
+    }
+}
+
+/// One operation as its client recorded it.
+fn recorded(id: OpId, op: &Op, key: KeyId, kind: OpKind) -> Operation {
+    let session = SessionId(op.client as u64);
+    let operation = Operation::new(id, session, key.bytes(), kind, op.invoked);
+    match op.ending {
+        Ending::Done if op.ask.is_write() => operation.ok(op.returned).acked_at(LEVEL),
+        Ending::Done => operation.ok(op.returned),
+        Ending::Refused => operation.refused(op.returned),
+        Ending::Open | Ending::Unknown => operation,
     }
 }
