@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use repertoire::core::{Acks, Catalogue, NodeId, ReadLevel};
-use repertoire_client::{Client, ClientBuilder, Keyspace, TlsFiles, TlsIdentity};
+use repertoire_client::{Client, ClientBuilder, Keyspace, QuicSettings, TlsFiles, TlsIdentity};
 
 use crate::failure::Failure;
 use crate::paging::Pages;
@@ -31,8 +31,8 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "FILE", default_value = "certs/client.pem")]
     pub(crate) cert: PathBuf,
     /// The client's private key.
-    #[arg(long, value_name = "FILE", default_value = "certs/client.key")]
-    pub(crate) key: PathBuf,
+    #[arg(long = "key", value_name = "FILE", default_value = "certs/client.key")]
+    pub(crate) private_key: PathBuf,
     /// How long a request may take, retries included, as in 500ms or 5s [default: 5s]
     #[arg(long, value_name = "SPAN", value_parser = values::span)]
     pub(crate) deadline: Option<Duration>,
@@ -49,14 +49,16 @@ impl ConnectArgs {
         let tls = TlsIdentity::load(&TlsFiles {
             ca: self.ca.clone(),
             cert: self.cert.clone(),
-            key: self.key.clone(),
+            key: self.private_key.clone(),
         })?;
         let mut builder = Client::builder().tls(tls);
         for address in &self.connect {
             builder = builder.address(address);
         }
         if let Some(deadline) = self.deadline {
-            builder = builder.deadline(deadline);
+            let mut network = QuicSettings::default();
+            network.handshake_timeout = network.handshake_timeout.min(deadline);
+            builder = builder.deadline(deadline).network(network);
         }
         Ok(builder)
     }
@@ -99,6 +101,7 @@ impl TargetArgs {
 
 /// What a write asks for.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Request")]
 pub(crate) struct WriteArgs {
     /// Copies that must exist before the write counts as done: async, semi-sync, semi-sync=K,
     /// sync or majority [default: the keyspace's setting]
@@ -117,6 +120,7 @@ impl WriteArgs {
 
 /// What a read asks for.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Request")]
 pub(crate) struct ReadArgs {
     /// How fresh the answer must be: leader (what is acknowledged) or local (what a replica has).
     #[arg(long, value_name = "LEVEL", value_parser = values::level, default_value = "leader")]

@@ -219,6 +219,7 @@ impl Keyspace {
     /// `Timeout` at the deadline; `Unsupported` when its keys lie in several shards; what the node
     /// says when trying again is of no use.
     pub async fn execute(&self, operation: &Operation<'_>) -> Result<Written, Error> {
+        routing::check_operation(operation)?;
         let descriptor = self.descriptor();
         let shard = routing::of_operation(&descriptor, operation)?;
         let body = operation.encode();

@@ -94,6 +94,18 @@ pub(crate) fn of_query(descriptor: &Descriptor, query: &ReadQuery) -> ShardId {
     }
 }
 
+/// Refuses keys that no node takes: a node could not even read them, and would call the request
+/// malformed.
+pub(crate) fn check_operation(operation: &Operation<'_>) -> Result<(), Error> {
+    let mut longest = 0;
+    visit_keys(operation, &mut |key| longest = key.len().max(longest));
+    if longest > KEY_MAX {
+        Err(too_large(longest, KEY_MAX).with("detail", "the key"))
+    } else {
+        Ok(())
+    }
+}
+
 /// Refuses keys that no node takes.
 pub(crate) fn check_query(query: &ReadQuery) -> Result<(), Error> {
     let longest = match query {
@@ -131,7 +143,18 @@ mod tests {
         Descriptor, ErrorKind, KeyspaceId, NodeId, Operation, ReplicaSpec, ShardId, SlotMap,
     };
 
-    use super::of_operation;
+    use super::{check_operation, of_operation};
+
+    #[test]
+    fn a_key_that_no_node_can_read_is_too_large() {
+        let key = vec![b'k'; 5000];
+        let batch = Operation::Batch(vec![Operation::Delete { key: &key }]);
+        let error = check_operation(&batch).unwrap_err();
+        assert!(matches!(
+            error.kind(),
+            ErrorKind::TooLarge { len: 5000, .. }
+        ));
+    }
 
     fn sharded() -> Descriptor {
         let mut descriptor =

@@ -1,6 +1,7 @@
 //! One process per data folder.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind as Io;
 use std::path::Path;
 
 use repertoire_core::{Error, ErrorKind};
@@ -8,7 +9,8 @@ use repertoire_core::{Error, ErrorKind};
 /// Takes the folder's lock; it is held until the file is dropped, also by a crash.
 ///
 /// # Errors
-/// `ConfigInvalid` when another process holds it, `StorageFailed` when it cannot be written.
+/// `ConfigInvalid` when another process holds it or this user cannot write to it, `StorageFailed`
+/// when the disk fails.
 pub(crate) fn lock_folder(data: &Path) -> Result<File, Error> {
     let path = data.join("lock");
     let error = |kind, detail: &dyn std::fmt::Display| {
@@ -21,7 +23,10 @@ pub(crate) fn lock_folder(data: &Path) -> Result<File, Error> {
         .truncate(false)
         .write(true)
         .open(&path)
-        .map_err(|e| error(ErrorKind::StorageFailed, &e))?;
+        .map_err(|e| match e.kind() {
+            Io::PermissionDenied | Io::ReadOnlyFilesystem => error(ErrorKind::ConfigInvalid, &e),
+            _ => error(ErrorKind::StorageFailed, &e),
+        })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(error(

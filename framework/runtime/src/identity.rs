@@ -6,6 +6,7 @@ use std::path::Path;
 
 use repertoire_core::{
     Catalogue, ClusterId, Descriptor, Error, ErrorKind, Incarnation, Member, NodeId, Site,
+    WriteOutcome,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +36,8 @@ pub struct Identity {
 /// Writes a fresh identity into an empty (or absent) data folder.
 ///
 /// # Errors
-/// `ConfigInvalid` when the folder holds anything already, `StorageFailed` when it cannot be
-/// written.
+/// `ConfigInvalid` when the folder holds anything already or this user cannot write to it,
+/// `StorageFailed` when the disk fails.
 pub fn format_folder(data: &Path, identity: &Identity) -> Result<(), Error> {
     fs::create_dir_all(data).map_err(|e| failed("make", data, &e))?;
     let mut entries = fs::read_dir(data).map_err(|e| failed("list", data, &e))?;
@@ -147,7 +148,22 @@ fn write_durably(data: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::StorageFailed, format!("{what} a data folder"))
+    use std::io::ErrorKind as Io;
+
+    let is_choice = matches!(
+        error.kind(),
+        Io::PermissionDenied | Io::NotFound | Io::NotADirectory | Io::ReadOnlyFilesystem
+    );
+    let operation = format!("{what} a data folder");
+    if is_choice {
+        return Error::new(ErrorKind::ConfigInvalid, operation)
+            .with("setting", "node.data")
+            .with("path", path.display())
+            .with("detail", error)
+            .with("remedy", "choose a folder that this user can write to");
+    }
+    Error::new(ErrorKind::StorageFailed, operation)
         .with("path", path.display())
         .with("detail", error)
+        .with_outcome(WriteOutcome::NotApplied)
 }

@@ -246,7 +246,15 @@ impl Hub {
 }
 
 fn described(error: &Error, group: GroupId, tries: u32, node: Option<NodeId>) -> Error {
-    let error = error.clone().with("group", group).with("attempts", tries);
+    // Nodes tell the group, too.
+    let has_group = error.context().iter().any(|(name, _)| name == "group");
+    let error = error.clone();
+    let error = if has_group {
+        error
+    } else {
+        error.with("group", group)
+    };
+    let error = error.with("attempts", tries);
     match node {
         Some(node) => error.with("node", node),
         None => error,

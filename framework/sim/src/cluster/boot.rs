@@ -11,7 +11,7 @@ use repertoire_segment_log::{MemoryDisk, Options, PowerLoss, SegmentLog};
 use super::node::StoredSnapshot;
 use super::{Event, Undo, World};
 use crate::cast::Cast;
-use crate::clock::{MICRO, MILLI, Nanos};
+use crate::clock::{MILLI, Nanos};
 use crate::fault::mix::Fault;
 use crate::invariants::log_matching::Place;
 use crate::invariants::monotone::Progress;
@@ -90,8 +90,10 @@ impl<C: Cast> World<'_, C> {
     /// Power that failed once may fail again in the middle of recovery.
     fn may_lose_power_again(&mut self, n: usize) {
         let rate = self.net.faults.rate(Fault::PowerLoss);
-        if rate > 0 && self.nodes[n].lost_power && self.rng.one_in(3) {
-            let at = self.time() + self.rng.between(100, 8000) * MICRO;
+        if rate > 0 && self.nodes[n].lost_power && self.rng.one_in(2) {
+            // Recovery writes two or three bursts: strike in the middle of one.
+            let sync = self.plan.disk.sync;
+            let at = self.time() + self.rng.between(sync / 2, sync * 5);
             let slot = self.plan_undo(Undo::Cut(n));
             self.agenda.at(at, Event::Undo(slot));
             self.tally.count(Fault::PowerLoss);

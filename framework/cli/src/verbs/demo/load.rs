@@ -17,11 +17,14 @@ use crate::loader::Loader;
 /// once may end in any order, and the demo wants to know what the row holds.
 const ROUND: usize = 128;
 
+/// A task that changes the rows of one keyspace; in the end, the version of each row.
+type Changing = JoinHandle<Result<Vec<u64>, Error>>;
+
 /// Clients that change rows, a task for each keyspace.
 #[derive(Debug)]
 pub(crate) struct Load {
     shared: Arc<Shared>,
-    tasks: Vec<(&'static str, JoinHandle<Result<Vec<u64>, Error>>)>,
+    tasks: Vec<(&'static str, Changing)>,
 }
 
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use bytes::Bytes;
 use clap::ValueEnum;
 use repertoire::core::Operation;
+use repertoire::core::limits::KEY_MAX;
 use serde_json::{Map, Value};
 
 use crate::text;
@@ -111,18 +112,25 @@ fn json_row(line: &str, columns: &Columns) -> Result<Bytes, String> {
         serde_json::from_str(line).map_err(|e| format!("no JSON object: {e}"))?;
     let key = text::take_bytes(&row, columns.key())?;
     match columns.value() {
-        Some(name) => Ok(put(&key, &text::take_bytes(&row, name)?)),
-        None => Ok(put(&key, line.trim().as_bytes())),
+        Some(name) => put(&key, &text::take_bytes(&row, name)?),
+        None => put(&key, line.trim().as_bytes()),
     }
 }
 
-fn put(key: &[u8], value: &[u8]) -> Bytes {
-    Operation::Put {
+fn put(key: &[u8], value: &[u8]) -> Result<Bytes, String> {
+    if key.len() > KEY_MAX {
+        return Err(format!(
+            "its key has {} bytes; at most {KEY_MAX} are allowed",
+            key.len()
+        ));
+    }
+    let expires_at = None;
+    Ok(Operation::Put {
         key,
         value,
-        expires_at: None,
+        expires_at,
     }
-    .encode()
+    .encode())
 }
 
 #[cfg(test)]
