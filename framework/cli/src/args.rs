@@ -57,6 +57,7 @@ pub(crate) enum Verb {
     Config(verbs::config::ConfigArgs),
     Cert(verbs::cert::CertArgs),
     Sim(verbs::sim::SimArgs),
+    Bench(verbs::bench::BenchArgs),
     Completions(verbs::completions::CompletionsArgs),
     Man(verbs::man::ManArgs),
 }
@@ -89,6 +90,7 @@ impl Verb {
             Self::Config(args) => verbs::config::run(args, context),
             Self::Cert(args) => verbs::cert::run(&args, context),
             Self::Sim(args) => verbs::sim::run(&args, context),
+            Self::Bench(args) => Box::pin(verbs::bench::run(args, context)).await,
             Self::Completions(args) => verbs::completions::run(&args, context),
             Self::Man(args) => verbs::man::run(&args, context),
         }

@@ -76,7 +76,7 @@ fn read_csv(input: impl Read, columns: &Columns, tell: Tell<'_>) -> Result<(), S
         let operation = match value {
             Some(value) => put(cell(key), cell(value)),
             None => put(cell(key), whole(&head, &record).to_string().as_bytes()),
-        };
+        }?;
         if !tell(Ok(operation)) {
             return Ok(());
         }

@@ -1,0 +1,36 @@
+//! The demo, small.
+
+use crate::support::run;
+
+#[test]
+fn the_demo_holds_its_promises_and_says_so_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = run(
+        folder.path(),
+        &["demo", "--output", "json", "--rows", "5000"],
+    );
+    let report = demo.json();
+    assert_eq!(demo.code, 0, "{}", demo.stderr);
+    assert_eq!(report["ok"], true);
+    assert!(report["seconds"].as_f64().unwrap() < 60.0);
+    let keyspaces = report["keyspaces"].as_array().unwrap();
+    let acks: Vec<_> = keyspaces
+        .iter()
+        .map(|keyspace| keyspace["acks"].as_str().unwrap())
+        .collect();
+    assert_eq!(acks, ["async", "semi-sync(1)", "sync", "majority", "async"]);
+    for keyspace in keyspaces {
+        assert_eq!(keyspace["digest_equal"], true, "{keyspace}");
+        for field in ["name", "protocol", "log_format", "engine"] {
+            assert!(keyspace[field].is_string(), "{field} of {keyspace}");
+        }
+        assert!(keyspace.get("resolver").is_some());
+    }
+    let rows: u64 = keyspaces
+        .iter()
+        .map(|keyspace| keyspace["rows"].as_u64().unwrap())
+        .sum();
+    assert!(rows >= 5000);
+    assert!(report["catch_up"]["records"].as_u64().unwrap() > 0);
+    assert!(report["catch_up"]["seconds"].as_f64().unwrap() > 0.0);
+}
