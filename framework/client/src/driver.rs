@@ -95,12 +95,9 @@ impl Driver {
     /// Connects to the first of the connector's beginnings that answers.
     ///
     /// # Errors
-    /// That of the last one.
+    /// That of the first one that refused, else that of the last one.
     pub(crate) async fn begin(self: &Arc<Self>) -> Result<(), Error> {
-        let mut failure = Error::new(ErrorKind::ConfigInvalid, "connect").with(
-            "remedy",
-            "give the client a node of this process or an address",
-        );
+        let mut failure: Option<Error> = None;
         for peer in self.connector.beginnings() {
             match self.connector.connect(peer).await {
                 Ok(connected) => {
@@ -109,10 +106,16 @@ impl Driver {
                     self.refresh_members(node);
                     return Ok(());
                 }
-                Err(error) => failure = error,
+                // A node that refuses tells more than one that is not there.
+                Err(error) => match &failure {
+                    Some(known) if *known.kind() != ErrorKind::Unavailable => {}
+                    _ => failure = Some(error),
+                },
             }
         }
-        Err(failure)
+        let remedy = "give the client a node of this process or an address";
+        let nobody = || Error::new(ErrorKind::ConfigInvalid, "connect").with("remedy", remedy);
+        Err(failure.unwrap_or_else(nobody))
     }
 
     /// Asks a node something administrative.
