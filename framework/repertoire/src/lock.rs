@@ -23,9 +23,14 @@ pub(crate) fn lock_folder(data: &Path) -> Result<File, Error> {
         .truncate(false)
         .write(true)
         .open(&path)
-        .map_err(|e| match e.kind() {
-            Io::PermissionDenied | Io::ReadOnlyFilesystem => error(ErrorKind::ConfigInvalid, &e),
-            _ => error(ErrorKind::StorageFailed, &e),
+        .map_err(|e| {
+            let is_choice = matches!(e.kind(), Io::PermissionDenied | Io::ReadOnlyFilesystem);
+            let kind = if is_choice {
+                ErrorKind::ConfigInvalid
+            } else {
+                ErrorKind::StorageFailed
+            };
+            error(kind, &e)
         })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
