@@ -69,7 +69,21 @@ impl Verb {
             Self::Serve(_) => "info",
             // A demo stops a node on purpose: what the others think of it is no news.
             Self::Demo(_) | Self::Sim(_) => "off",
-            _ => "warn",
+            Self::Format(_)
+            | Self::Get(_)
+            | Self::Put(_)
+            | Self::Delete(_)
+            | Self::Scan(_)
+            | Self::Import(_)
+            | Self::Export(_)
+            | Self::Status(_)
+            | Self::Nodes(_)
+            | Self::Keyspace(_)
+            | Self::Config(_)
+            | Self::Cert(_)
+            | Self::Bench(_)
+            | Self::Completions(_)
+            | Self::Man(_) => "warn",
         }
     }
 

@@ -64,7 +64,7 @@ impl Failure {
         let (code, may_have_happened) = match self {
             Self::Error(error) => (Some(error.code()), error.outcome() == WriteOutcome::Unknown),
             Self::Config(_) => (Some(ErrorKind::ConfigInvalid.code()), false),
-            _ => (None, false),
+            Self::Usage(_) | Self::NotFound(_) | Self::Failed(_) | Self::Quiet(_) => (None, false),
         };
         json!({"error": {
             "code": code,
@@ -75,6 +75,10 @@ impl Failure {
     }
 }
 
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "kinds may be added, and are plain failures until somebody knows better"
+)]
 fn code_of(kind: &ErrorKind) -> u8 {
     match kind {
         ErrorKind::Unavailable

@@ -26,6 +26,10 @@ pub(crate) struct Output {
     has_color: bool,
 }
 
+#[allow(
+    clippy::unused_self,
+    reason = "who writes was given the right to, whatever it takes to do it"
+)]
 impl Output {
     pub(crate) fn new(format: Format) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -33,12 +37,12 @@ impl Output {
         Self { format, has_color }
     }
 
-    pub(crate) fn is_json(&self) -> bool {
+    pub(crate) fn is_json(self) -> bool {
         self.format == Format::Json
     }
 
     /// Prints a JSON object on one line.
-    pub(crate) fn object(&self, value: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn object(self, value: &impl Serialize) -> Result<(), Failure> {
         let mut line = serde_json::to_vec(value)
             .map_err(|e| Failure::failed(format!("the answer is no JSON: {e}")))?;
         line.push(b'\n');
@@ -46,12 +50,12 @@ impl Output {
     }
 
     /// Prints a line for people.
-    pub(crate) fn line(&self, line: &str) -> Result<(), Failure> {
+    pub(crate) fn line(self, line: &str) -> Result<(), Failure> {
         self.raw(format!("{line}\n").as_bytes())
     }
 
     /// Prints rows under their headings.
-    pub(crate) fn table(&self, head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+    pub(crate) fn table(self, head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
         let mut lines = text::table(head, rows).into_iter();
         if let Some(head) = lines.next() {
             self.line(&self.bold(&head))?;
@@ -60,18 +64,20 @@ impl Output {
     }
 
     /// Prints bytes as they are.
-    pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn raw(self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-        written.map_err(|error| match error.kind() {
-            // Whoever read it has seen enough, as in `repertoire export | head`.
-            io::ErrorKind::BrokenPipe => Failure::Quiet(0),
-            _ => Failure::io("standard output", &error),
+        written.map_err(|error| {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                // Whoever read it has seen enough, as in `repertoire export | head`.
+                return Failure::Quiet(0);
+            }
+            Failure::io("standard output", &error)
         })
     }
 
     /// Prints a value as it is; with a line break behind it where a person reads.
-    pub(crate) fn value(&self, value: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn value(self, value: &[u8]) -> Result<(), Failure> {
         self.raw(value)?;
         if io::stdout().is_terminal() {
             self.raw(b"\n")?;
@@ -80,33 +86,36 @@ impl Output {
     }
 
     /// Tells something on standard error.
-    pub(crate) fn note(&self, note: &str) {
+    pub(crate) fn note(self, note: &str) {
         // Nobody listens when it fails.
         let _ = writeln!(io::stderr().lock(), "{note}");
     }
 
     /// Tells why the command failed.
-    pub(crate) fn failure(&self, failure: &Failure) {
-        match failure {
-            Failure::Quiet(_) => {}
-            failure if self.is_json() => self.note(&failure.to_json().to_string()),
-            failure => self.note(&format!("{} {failure}", self.red("error:"))),
+    pub(crate) fn failure(self, failure: &Failure) {
+        if matches!(failure, Failure::Quiet(_)) {
+            return;
+        }
+        if self.is_json() {
+            self.note(&failure.to_json().to_string());
+        } else {
+            self.note(&format!("{} {failure}", self.red("error:")));
         }
     }
 
-    pub(crate) fn bold(&self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.styled("1", text)
     }
 
-    pub(crate) fn green(&self, text: &str) -> String {
+    pub(crate) fn green(self, text: &str) -> String {
         self.styled("32", text)
     }
 
-    pub(crate) fn red(&self, text: &str) -> String {
+    pub(crate) fn red(self, text: &str) -> String {
         self.styled("1;31", text)
     }
 
-    fn styled(&self, code: &str, text: &str) -> String {
+    fn styled(self, code: &str, text: &str) -> String {
         if self.has_color {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")
         } else {

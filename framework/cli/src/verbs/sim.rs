@@ -4,7 +4,10 @@ use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use repertoire_sim::{CampaignConfig, CampaignReport, STEPS_DEFAULT, SUBJECTS, campaign, subject};
+use repertoire_sim::{
+    CampaignConfig, CampaignReport, Machinery, RunConfig, STEPS_DEFAULT, SUBJECTS, campaign_with,
+    subject,
+};
 
 use crate::Context;
 use crate::failure::{FAILURE, Failure};
@@ -36,6 +39,9 @@ pub(crate) struct SimArgs {
     /// Go on with further seeds for so long instead.
     #[arg(long, value_name = "M", conflicts_with = "seeds")]
     minutes: Option<u64>,
+    /// Let other protocols share the nodes in every seed, and not only in some.
+    #[arg(long)]
+    mixed: bool,
     /// Threads [default: one for each core]
     #[arg(long)]
     threads: Option<NonZero<usize>>,
@@ -56,8 +62,11 @@ pub(crate) fn run(args: &SimArgs, context: &Context) -> Result<(), Failure> {
     config.steps_per_seed = args.steps_per_seed;
     config.threads = args.threads.map_or_else(cores, NonZero::get);
     let report = match args.minutes {
-        None => timed(&config),
-        Some(minutes) => run_for(config, Duration::from_mins(minutes), context.output),
+        None => timed(&config, args.mixed),
+        Some(minutes) => {
+            let span = Duration::from_mins(minutes);
+            run_for(config, args.mixed, span, context.output)
+        }
     };
     print(&report, context.output)?;
     if report.is_clean() {
@@ -67,15 +76,29 @@ pub(crate) fn run(args: &SimArgs, context: &Context) -> Result<(), Failure> {
     }
 }
 
-fn timed(config: &CampaignConfig) -> CampaignReport {
+fn timed(config: &CampaignConfig, is_mixed: bool) -> CampaignReport {
     let began = Instant::now();
-    campaign(config, || began.elapsed().as_secs_f64())
+    campaign_with(config, || began.elapsed().as_secs_f64(), &|run| {
+        if is_mixed {
+            let erased = run.clone().with_machinery(Machinery::Erased);
+            return repertoire_sim::run(&RunConfig {
+                mixed: true,
+                ..erased
+            });
+        }
+        repertoire_sim::run(run)
+    })
 }
 
-fn run_for(mut config: CampaignConfig, span: Duration, output: Output) -> CampaignReport {
+fn run_for(
+    mut config: CampaignConfig,
+    is_mixed: bool,
+    span: Duration,
+    output: Output,
+) -> CampaignReport {
     let began = Instant::now();
     config.seeds = SEEDS_AT_ONCE;
-    let mut all = timed(&config);
+    let mut all = timed(&config, is_mixed);
     while began.elapsed() < span && all.violations.is_empty() {
         output.note(&format!(
             "{} seeds, {} steps, no violation so far",
@@ -83,7 +106,7 @@ fn run_for(mut config: CampaignConfig, span: Duration, output: Output) -> Campai
             units::count(all.steps)
         ));
         config.seed = config.seed.wrapping_add(SEEDS_AT_ONCE);
-        add(&mut all, timed(&config));
+        add(&mut all, timed(&config, is_mixed));
     }
     all.steps_per_second = units::per_second(all.steps, began.elapsed());
     all

@@ -134,6 +134,9 @@ fn a_simulation_repeats_itself() {
     assert_eq!(first["trace_hash"], again["trace_hash"]);
     assert_eq!(first["seeds"], 2);
     assert_eq!(first["violations"].as_array().unwrap().len(), 0, "{first}");
+    // As the command that a violation prints may have it.
+    let mixed = ["sim", "--seeds", "1", "--steps-per-seed", "500", "--mixed"];
+    run(folder.path(), &mixed).ok();
     let unknown = run(folder.path(), &["sim", "--protocol", "gossip"]);
     assert!(
         unknown.code == 2 && unknown.stderr.contains("single-leader"),

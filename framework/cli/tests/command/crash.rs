@@ -55,22 +55,21 @@ async fn write_until_the_end(
     let (mut acknowledged, mut batch) = (BTreeSet::new(), Vec::new());
     let mut crash = Some(crash);
     while !is_over || ended < submitted {
-        if !is_over {
+        if is_over {
+            completions.next(&mut batch).await;
+        } else {
             // Tickets count from 1, as the keys do.
             let puts = (1..=BATCH).map(|offset| put(submitted + offset));
             pipeline.submit(puts.collect()).await.unwrap();
             submitted += BATCH;
             completions.try_next(&mut batch);
-        } else {
-            completions.next(&mut batch).await;
         }
         for completion in batch.drain(..) {
             ended += completion.count();
-            match completion {
-                Completion::Written { first, count, .. } => {
-                    acknowledged.extend(first..first + count);
-                }
-                _ => is_over = true,
+            if let Completion::Written { first, count, .. } = completion {
+                acknowledged.extend(first..first + count);
+            } else {
+                is_over = true;
             }
         }
         if acknowledged.len() >= ENOUGH

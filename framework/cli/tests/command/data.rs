@@ -91,10 +91,7 @@ fn what_is_exported_can_be_imported() {
     let lines = shop
         .run(&["export", "--keyspace", "carts", "--format", "jsonl"])
         .ok();
-    assert_eq!(
-        lines.stdout.iter().filter(|byte| **byte == b'\n').count(),
-        5000
-    );
+    assert_eq!(lines.text().lines().count(), 5000);
     let mut import = shop.client(&["import", "-", "--format", "jsonl", "--keyspace", "accounts"]);
     finish(&mut import, &lines.stdout).ok();
 

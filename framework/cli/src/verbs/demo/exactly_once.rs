@@ -1,6 +1,8 @@
 //! A request that is sent twice happens once.
 
-use repertoire::core::{ClientId, ErrorKind, GroupId, Mono, NodeId, Operation, Outcome, RequestId};
+use repertoire::core::{
+    ClientId, ErrorKind, GroupId, Mono, NodeId, Operation, Outcome, RequestId, ShardId,
+};
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
 use repertoire_sim::Rng;
 
@@ -19,7 +21,7 @@ pub(crate) async fn play(demo: &mut Demo, stage: &mut Stage) -> Result<(), Failu
     let scene = scene.ok_or_else(|| Failure::failed("there is no ledger"))?;
     let group = GroupId {
         keyspace: scene.keyspace.descriptor().id,
-        shard: Default::default(),
+        shard: ShardId(0),
     };
     let leader = scene.part.holders().next().unwrap_or(NodeId(1));
     let session = demo.cluster.node(leader)?.handle().session();

@@ -144,11 +144,11 @@ mod tests {
         };
         let mut rows = Vec::new();
         read(text.as_bytes(), format, &columns, &mut |row| {
-            rows.push(row.map(|body| match Operation::decode(&body).unwrap() {
-                Operation::Put { key, value, .. } => {
-                    format!("{} {}", text::shown(key), text::shown(value))
-                }
-                _ => panic!("no put"),
+            rows.push(row.map(|body| {
+                let Operation::Put { key, value, .. } = Operation::decode(&body).unwrap() else {
+                    panic!("no put");
+                };
+                format!("{} {}", text::shown(key), text::shown(value))
             }));
             true
         });
