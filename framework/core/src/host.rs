@@ -84,6 +84,8 @@ pub struct Host<M: Machine> {
     inline: Option<Executor>,
     reads: ReadDesk,
     snapshot: Option<SnapshotInProgress>,
+    /// About how many bytes a chunk of a snapshot holds.
+    chunk_bytes: usize,
     out: HostOutput<M::Message>,
     /// Bytes applied since the last durable snapshot.
     since_checkpoint: u64,
@@ -137,6 +139,7 @@ impl<M: Machine> Host<M> {
             inline: engine,
             reads: ReadDesk::default(),
             snapshot: None,
+            chunk_bytes: snapshot::CHUNK_BYTES,
             out: HostOutput::default(),
             since_checkpoint: 0,
             failed: None,

@@ -10,8 +10,8 @@ use super::{Host, Job, SnapshotPiece};
 use crate::sabotage::{Bug, planted};
 use crate::{EntryId, FormatTag, Input, Machine, Now, SnapshotChunk, SnapshotHeader, Space};
 
-/// About how many bytes a chunk holds.
-const CHUNK_BYTES: usize = 256 * 1024;
+/// About how many bytes a chunk holds, unless the driver says otherwise.
+pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) struct SnapshotInProgress {
@@ -32,17 +32,24 @@ impl<M: Machine> Host<M> {
         self.snapshot.is_some()
     }
 
+    /// Makes chunks of about so many bytes from now on: for drivers whose states are small, so that
+    /// transfers have more than one.
+    pub fn set_snapshot_chunk_bytes(&mut self, bytes: usize) {
+        self.chunk_bytes = bytes.clamp(1, crate::limits::SNAPSHOT_CHUNK_MAX);
+    }
+
     /// Begins a snapshot of the present state, unless one is being made.
     pub fn begin_snapshot(&mut self, now: Now, format: FormatTag) {
         if self.snapshot.is_some() || self.failed.is_some() {
             return;
         }
+        let chunk_bytes = self.chunk_bytes;
         let mut first = SnapshotChunk::new();
         let mut chunks = Vec::new();
         if !planted(Bug::SnapshotForgetsDedup) {
             self.dedup.export(&mut |key, value| {
                 first.push(Space::Replicated, key, value);
-                if first.len() >= CHUNK_BYTES {
+                if first.len() >= chunk_bytes {
                     chunks.push(first.take());
                 }
             });
@@ -86,7 +93,8 @@ impl<M: Machine> Host<M> {
         };
         if !snapshot.reading {
             snapshot.reading = true;
-            self.dispatch(now, Job::SnapshotRead(CHUNK_BYTES));
+            let bytes = self.chunk_bytes;
+            self.dispatch(now, Job::SnapshotRead(bytes));
         }
     }
 
