@@ -26,6 +26,7 @@ fn main() {
         };
         hunt.run()
     };
+    let mut caught = Vec::new();
     for bug in Bug::ALL {
         let found: Vec<_> = (0..starts)
             .map(|start| hunt(bug, start, Vec::new()))
@@ -41,16 +42,14 @@ fn main() {
             "{bug:?}: {}/{starts} caught, seeds {seeds:?}, by {ids:?}",
             seeds.len()
         );
+        let of = |(start, found): (u64, &Option<_>)| found.is_some().then_some((bug, start));
+        caught.extend((0..).zip(&found).filter_map(of));
     }
     if std::env::args().nth(4).as_deref() == Some("without") {
         for kind in Fault::ALL {
-            let escapes = |bug: &Bug| {
-                (0..starts).any(|start| {
-                    hunt(*bug, start, Vec::new()).is_some()
-                        && hunt(*bug, start, vec![*kind]).is_none()
-                })
-            };
-            let escaped: Vec<Bug> = Bug::ALL.into_iter().filter(escapes).collect();
+            let escapes = |(bug, start): &&(Bug, u64)| hunt(*bug, *start, vec![*kind]).is_none();
+            let mut escaped: Vec<Bug> = caught.iter().filter(escapes).map(|it| it.0).collect();
+            escaped.dedup();
             println!("without {}: {escaped:?} escape", kind.name());
         }
     }

@@ -3,9 +3,11 @@
 mod boot;
 mod engine_desk;
 mod event;
+mod expiry;
 mod log_desk;
 mod node;
 mod perform;
+mod replies;
 mod requests;
 mod rest;
 mod snapshots;

@@ -68,6 +68,8 @@ pub(crate) struct Plan {
     pub(crate) batch: Nanos,
     /// Whether one replica stays down while the others must go on.
     pub(crate) minority_stays_down: bool,
+    /// Bytes of a snapshot's chunk: small, so that a transfer takes several.
+    pub(crate) chunk_bytes: usize,
     pub(crate) keys: u16,
 }
 
@@ -133,6 +135,7 @@ impl Plan {
                 rng.between(5, 300) * MICRO
             },
             minority_stays_down,
+            chunk_bytes: *rng.pick(&[200, 1000, 16 * 1024]),
             keys,
             groups,
         }

@@ -212,11 +212,11 @@ impl<C: Cast> World<'_, C> {
     }
 }
 
-/// The command that runs a seed again.
+/// The command that runs a seed again. Whether other protocols share the nodes, it draws from the seed
+/// as every campaign does.
 fn replay(config: &RunConfig) -> String {
-    let mixed = if config.mixed { " --mixed" } else { "" };
     format!(
-        "repertoire sim --protocol {} --seed {} --seeds 1 --steps-per-seed {}{mixed}",
+        "repertoire sim --protocol {} --seed {} --seeds 1 --steps-per-seed {}",
         config.protocol, config.seed, config.steps
     )
 }

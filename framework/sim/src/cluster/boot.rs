@@ -9,10 +9,9 @@ use repertoire_core::{
 use repertoire_segment_log::{MemoryDisk, Options, PowerLoss, SegmentLog};
 
 use super::node::StoredSnapshot;
-use super::{Event, Undo, World};
+use super::{Event, World};
 use crate::cast::Cast;
 use crate::clock::{MILLI, Nanos};
-use crate::fault::mix::Fault;
 use crate::invariants::log_matching::Place;
 use crate::invariants::monotone::Progress;
 use crate::invariants::recovery;
@@ -71,7 +70,6 @@ impl<C: Cast> World<'_, C> {
         self.trace.note(10, n as u64, u64::from(node.boot));
         if is_back {
             self.replay_recorded();
-            self.may_lose_power_again(n);
         }
         for g in 0..self.plan.groups.len() {
             if self.nodes[n].replicas[g].is_member {
@@ -84,19 +82,6 @@ impl<C: Cast> World<'_, C> {
                 let span = self.net.client_latency();
                 self.announce_link(n, other, true, span);
             }
-        }
-    }
-
-    /// Power that failed once may fail again in the middle of recovery.
-    fn may_lose_power_again(&mut self, n: usize) {
-        let rate = self.net.faults.rate(Fault::PowerLoss);
-        if rate > 0 && self.nodes[n].lost_power && self.rng.one_in(2) {
-            // Recovery writes two or three bursts: strike in the middle of one.
-            let sync = self.plan.disk.sync;
-            let at = self.time() + self.rng.between(sync / 2, sync * 5);
-            let slot = self.plan_undo(Undo::Cut(n));
-            self.agenda.at(at, Event::Undo(slot));
-            self.tally.count(Fault::PowerLoss);
         }
     }
 
@@ -161,7 +146,8 @@ impl<C: Cast> World<'_, C> {
         replica.executor = elsewhere;
         replica.applied = start.position.lsn.0;
         match Host::boot(boot, inline, |boot, fx| self.cast.boot(boot, fx)) {
-            Ok(host) => {
+            Ok(mut host) => {
+                host.set_snapshot_chunk_bytes(self.plan.chunk_bytes);
                 replica.host = Some(host);
                 self.flush(n, g);
             }

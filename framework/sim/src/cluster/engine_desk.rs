@@ -1,6 +1,6 @@
 //! Engines that run elsewhere: jobs in order, each taking its time.
 
-use repertoire_core::StorageEngine;
+use repertoire_core::{Executor, StorageEngine};
 
 use super::{Event, World};
 use crate::cast::Cast;
@@ -52,7 +52,7 @@ impl<C: Cast> World<'_, C> {
     /// The engine of a live replica, wherever it runs.
     pub(crate) fn engine(&self, n: usize, g: usize) -> Option<&dyn StorageEngine> {
         let replica = &self.nodes[n].replicas[g];
-        let elsewhere = replica.executor.as_ref().map(|executor| executor.engine());
+        let elsewhere = replica.executor.as_ref().map(Executor::engine);
         elsewhere.or_else(|| replica.host.as_ref()?.engine())
     }
 }

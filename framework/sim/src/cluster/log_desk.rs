@@ -1,12 +1,17 @@
 //! The log's own thread: one burst at a time, one sync for all groups of the node.
 
-use repertoire_core::{ErrorKind, LogSlice, LogStore};
+use repertoire_core::{EntryKind, ErrorKind, LogOp, LogSlice, LogStore};
 
 use super::event::LogAnswer;
-use super::{Event, World};
+use super::{Event, Undo, World};
 use crate::cast::Cast;
-use crate::clock::{MILLI, Nanos};
+use crate::clock::{MICRO, MILLI, Nanos};
+use crate::fault::mix::Fault;
 use crate::sometimes::Situation;
+
+fn begins_leadership(op: &LogOp) -> bool {
+    matches!(op, LogOp::Append { entry, .. } if entry.kind == EntryKind::Barrier)
+}
 
 impl<C: Cast> World<'_, C> {
     /// Writes what waits, unless a burst is under way; then answers reads.
@@ -55,6 +60,7 @@ impl<C: Cast> World<'_, C> {
         }
         let log = &mut node.log;
         log.needs_sync = log.queue.iter().any(|op| op.sync);
+        let begins = log.queue.iter().any(|op| begins_leadership(&op.op));
         for op in log.queue.drain(..) {
             let found = self
                 .plan
@@ -67,9 +73,25 @@ impl<C: Cast> World<'_, C> {
         }
         log.told.append(&mut log.marks);
         log.is_busy = true;
+        if begins {
+            self.may_lose_power_again(n);
+        }
         let span = self.disk_time(n);
         self.agenda.after(span, event(n));
         true
+    }
+
+    /// Power that failed once may fail again in the middle of recovery: here the disk hangs over the
+    /// first entry of a leadership, which peers hear of meanwhile.
+    fn may_lose_power_again(&mut self, n: usize) {
+        let is_on = self.net.faults.rate(Fault::PowerLoss) > 0;
+        if is_on && self.nodes[n].lost_power && self.rng.one_in(3) {
+            let at = self.time() + self.rng.between(100, 6000) * MICRO;
+            self.nodes[n].stalled_until = at + MILLI;
+            let slot = self.plan_undo(Undo::Cut(n));
+            self.agenda.at(at, Event::Undo(slot));
+            self.tally.count(Fault::PowerLoss);
+        }
     }
 
     /// How long the burst takes.

@@ -144,6 +144,10 @@ impl<C: Cast> Replica<C> {
 }
 
 /// A node.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent fact, not a state"
+)]
 pub(crate) struct Node<C: Cast> {
     pub(crate) clock: NodeClock,
     pub(crate) incarnation: Incarnation,

@@ -1,28 +1,16 @@
-//! Between clients and nodes: asking, answering, retrying, giving up.
+//! From clients to nodes: asking, retrying, giving up.
 
-use repertoire_core::{
-    ClientId, ErrorKind, Mono, Outcome, Position, ReadLevel, ReadQuery, ReadRequest, ReplyHandle,
-    RequestId, Retry, WriteOutcome, WriteRequest,
-};
-use repertoire_log_formats::expiry;
+use repertoire_core::{Mono, Position, ReadLevel, ReadQuery, ReadRequest, WriteRequest};
 
-use super::event::ReplyOut;
+use super::expiry::EXPIRY_EVERY;
 use super::{Event, World};
 use crate::cast::Cast;
 use crate::client::{Ask, Ending, Level, Workload};
-use crate::clock::{MILLI, Nanos};
+use crate::clock::MILLI;
 use crate::fault::mix::Fault;
-use crate::invariants::{at_most_once, errors, sessions};
-use crate::plan::node_index;
-use crate::sometimes::Situation;
-use crate::watch::{Content, KeyId, KeyKind};
 
 /// Attempts after which a client gives up.
 const ATTEMPTS_MAX: u8 = 6;
-/// Number of an attempt that repeats a request after its success.
-const ECHO: u8 = 200;
-/// How often expired keys are looked for.
-const EXPIRY_EVERY: Nanos = 25 * MILLI;
 
 impl<C: Cast> World<'_, C> {
     /// Wakes every client, and starts the search for expired keys.
@@ -158,7 +146,11 @@ impl<C: Cast> World<'_, C> {
                     query: ReadQuery::Digest,
                 },
             ),
-            _ => host.submit(
+            Ask::Put { .. }
+            | Ask::Delete { .. }
+            | Ask::Batch { .. }
+            | Ask::Swap { .. }
+            | Ask::Add { .. } => host.submit(
                 now,
                 WriteRequest {
                     id: op.id,
@@ -213,7 +205,7 @@ impl<C: Cast> World<'_, C> {
     }
 
     /// The client sends to another node from now on.
-    fn turn_elsewhere(&mut self, number: u32, hint: Option<usize>) {
+    pub(super) fn turn_elsewhere(&mut self, number: u32, hint: Option<usize>) {
         let op = &self.book.ops[number as usize];
         let members = &self.plan.groups[op.group].members;
         let client = &mut self.clients[op.client];
@@ -223,7 +215,7 @@ impl<C: Cast> World<'_, C> {
         };
     }
 
-    fn retry(&mut self, number: u32) {
+    pub(super) fn retry(&mut self, number: u32) {
         let op = &self.book.ops[number as usize];
         if op.attempts >= ATTEMPTS_MAX {
             self.give_up(number);
@@ -233,7 +225,7 @@ impl<C: Cast> World<'_, C> {
         self.agenda.after(pause, Event::Again { op: number });
     }
 
-    fn give_up(&mut self, number: u32) {
+    pub(super) fn give_up(&mut self, number: u32) {
         let op = &self.book.ops[number as usize];
         let ending = if op.may_be_applied {
             Ending::Unknown
@@ -243,7 +235,7 @@ impl<C: Cast> World<'_, C> {
         self.end(number, ending);
     }
 
-    fn end(&mut self, number: u32, ending: Ending) {
+    pub(super) fn end(&mut self, number: u32, ending: Ending) {
         let time = self.time();
         self.book.end(number, ending, time);
         let op = &self.book.ops[number as usize];
@@ -251,238 +243,6 @@ impl<C: Cast> World<'_, C> {
         client.in_flight = client.in_flight.saturating_sub(1);
         if op.ask.is_write() {
             client.finish(&op.id);
-        }
-    }
-
-    /// A reply arrives at its client.
-    pub(crate) fn on_reply(&mut self, slot: u32) {
-        let Some(reply) = self.replies.take(slot) else {
-            return;
-        };
-        let ReplyOut {
-            op: number,
-            attempt,
-            node,
-            outcome,
-        } = reply;
-        let op = &self.book.ops[number as usize];
-        if op.ending != Ending::Open {
-            if let Outcome::Written { ack, .. } = outcome {
-                at_most_once::judge_repeat(op, ack.position, &mut self.findings);
-                self.reached.note(Situation::DuplicateAcknowledged);
-            } else if let Outcome::Failed(error) = outcome
-                && *error.kind() == ErrorKind::SessionExpired
-            {
-                self.reached.note(Situation::SessionExpired);
-            }
-            return;
-        }
-        match outcome {
-            Outcome::Written { ack, result } => {
-                self.note_retry(number, usize::from(node), ack.position.lsn.0);
-                let op = &mut self.book.ops[number as usize];
-                (op.position, op.copies) = (ack.position, ack.copies);
-                if let Ask::Add { key, .. } = op.ask {
-                    op.seen = Content::of_value(key, &result);
-                }
-                self.done(number);
-                self.echo(number);
-            }
-            Outcome::Answered { position, answer } => {
-                let op = &mut self.book.ops[number as usize];
-                if let Position::Entry(position) = position {
-                    op.position = position;
-                }
-                if let (repertoire_core::Answer::Value(value), Ask::Get { key, .. }) =
-                    (answer, op.ask)
-                {
-                    let content = |value: &bytes::Bytes| Content::of_value(key, value);
-                    op.seen = value.as_ref().map_or(Content::Absent, content);
-                }
-                sessions::judge_read(op, &mut self.findings);
-                if matches!(
-                    op.ask,
-                    Ask::Get {
-                        level: Level::Session,
-                        ..
-                    }
-                ) {
-                    self.reached.note(Situation::SessionReadWaited);
-                }
-                self.done(number);
-            }
-            Outcome::Failed(error) => self.on_failure(number, attempt, &error),
-        }
-    }
-
-    fn done(&mut self, number: u32) {
-        self.end(number, Ending::Done);
-        let op = &self.book.ops[number as usize];
-        let client = &mut self.clients[op.client];
-        if !matches!(
-            op.ask,
-            Ask::Get {
-                level: Level::Local,
-                ..
-            } | Ask::Digest
-        ) {
-            client.saw(op.position);
-        }
-        let known = match (op.ask, op.seen) {
-            (Ask::Swap { key, stamp, .. }, _) => Some((key, Some(stamp))),
-            (Ask::Get { key, .. }, Content::Written(stamp)) => Some((key, Some(stamp))),
-            (Ask::Get { key, .. }, Content::Absent) => Some((key, None)),
-            _ => None,
-        };
-        if let Some((key, stamp)) = known.filter(|known| known.0.kind == KeyKind::Swapped) {
-            self.know_swapped(op.group, key, stamp);
-        }
-    }
-
-    fn know_swapped(&mut self, g: usize, key: KeyId, stamp: Option<crate::watch::Stamp>) {
-        if let Some(place) = self.known[g].swapped.get_mut(usize::from(key.number)) {
-            *place = stamp;
-        }
-    }
-
-    /// Some requests are sent again after their success: they must not be applied twice.
-    fn echo(&mut self, number: u32) {
-        let op = &self.book.ops[number as usize];
-        let client = &mut self.clients[op.client];
-        if client.rng.one_in(24) {
-            let node = *client.rng.pick(&self.plan.groups[op.group].members) as u8;
-            let span = client.rng.exponential(30 * MILLI);
-            let event = Event::Request {
-                op: number,
-                attempt: ECHO,
-                node,
-            };
-            self.agenda.after(span, event);
-        }
-    }
-
-    fn note_retry(&mut self, number: u32, n: usize, lsn: u64) {
-        let op = &self.book.ops[number as usize];
-        let node = &self.nodes[n];
-        if op.attempts > 1
-            && node.booted_at > op.invoked
-            && lsn <= node.replicas[op.group].recovered
-        {
-            self.reached.note(Situation::RetryAnsweredAfterRestart);
-        }
-    }
-
-    fn on_failure(&mut self, number: u32, attempt: u8, error: &repertoire_core::Error) {
-        let expire = self.sessions_may_expire;
-        let op = &mut self.book.ops[number as usize];
-        errors::judge(op, error, expire, &mut self.findings);
-        let kind = error.kind().clone();
-        match &kind {
-            ErrorKind::Conflict => self.reached.note(Situation::Conflict),
-            ErrorKind::NotLeader { .. } if matches!(op.ask, Ask::Get { .. }) => {
-                self.reached.note(Situation::FollowerRefusedLeaderRead);
-            }
-            ErrorKind::SessionExpired => {
-                self.reached.note(Situation::SessionExpired);
-                let (client, stale) = (op.client, op.id.client);
-                self.renew_session(client, stale);
-            }
-            _ => {}
-        }
-        let op = &mut self.book.ops[number as usize];
-        if error.outcome() == WriteOutcome::Unknown {
-            op.may_be_applied = true;
-        }
-        if op.attempts != attempt {
-            return;
-        }
-        if let (Ask::Swap { key, .. }, ErrorKind::Conflict) = (op.ask, &kind) {
-            let g = op.group;
-            self.know_swapped(g, key, None);
-        }
-        match error.retry() {
-            Retry::No => self.give_up(number),
-            Retry::SameRequest => self.retry(number),
-            Retry::Elsewhere => {
-                let hint = match kind {
-                    ErrorKind::NotLeader { hint } => hint.map(node_index),
-                    _ => None,
-                };
-                self.turn_elsewhere(number, hint);
-                self.retry(number);
-            }
-        }
-    }
-
-    fn renew_session(&mut self, client: usize, stale: ClientId) {
-        let walls = (0..self.nodes.len()).map(|n| self.now(n).wall);
-        let newest = walls.max().unwrap_or_default().max(self.newest_wall);
-        self.clients[client].renew(stale, newest);
-    }
-
-    /// The leader's node looks for expired keys and logs their removal.
-    pub(crate) fn on_expiry(&mut self, g: usize) {
-        if !self.is_issuing {
-            return;
-        }
-        let event = Event::Expiry { group: g as u8 };
-        self.agenda.after(EXPIRY_EVERY, event);
-        for n in self.plan.groups[g].members.clone() {
-            let now = self.now(n);
-            let host = self.nodes[n].replicas[g].host.as_ref();
-            let is_open =
-                host.is_some_and(|host| host.admission() == repertoire_core::Admission::Open);
-            if !is_open || self.nodes[n].paused_until > self.time() {
-                continue;
-            }
-            let mut rows = Vec::new();
-            if let Some(engine) = self.engine(n, g) {
-                let end = expiry::index_end(now.wall);
-                let scanned = engine.scan(
-                    repertoire_core::Space::Replicated,
-                    &[],
-                    &end,
-                    &mut |row, _| {
-                        rows.push(row.to_vec());
-                        rows.len() < expiry::EXPIRE_MAX
-                    },
-                );
-                debug_assert!(scanned.is_ok());
-            }
-            let due = rows
-                .iter()
-                .filter_map(|row| expiry::Expiry::from_index_key(row));
-            let args = expiry::expire_args(due);
-            if !args.is_empty() {
-                self.submit_internal(n, g, &args);
-            }
-        }
-    }
-
-    fn submit_internal(&mut self, n: usize, g: usize, args: &[u8]) {
-        let now = self.now(n);
-        self.internal += 1;
-        let call = repertoire_core::Operation::Call {
-            function: repertoire_core::EXPIRE_FUNCTION,
-            args,
-        };
-        let request = WriteRequest {
-            id: RequestId {
-                client: ClientId::INTERNAL,
-                seq: self.internal,
-                acked_upto: 0,
-            },
-            reply_to: ReplyHandle {
-                session: u64::MAX,
-                request: u64::MAX,
-            },
-            acks: None,
-            deadline: Mono(now.mono.0 + 200 * MILLI),
-            body: call.encode(),
-        };
-        if let Some(host) = &mut self.nodes[n].replicas[g].host {
-            host.submit(now, request);
-            self.touched(n, g);
         }
     }
 }

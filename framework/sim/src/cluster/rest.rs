@@ -1,6 +1,8 @@
 //! Looking at the whole: what replicas say of themselves while the run goes on, and what must hold
 //! when it has come to rest.
 
+use std::fmt::Write as _;
+
 use repertoire_core::{Mono, Outcome, Position, ReadLevel, ReadQuery, ReadRequest, ReplyHandle};
 
 use super::World;
@@ -58,12 +60,13 @@ impl<C: Cast> World<'_, C> {
     pub(crate) fn unrest(&self) -> String {
         let mut words = format!("{} requests unfinished", self.book.unfinished());
         for (g, known) in self.known.iter().enumerate() {
-            words += &format!("; keyspace {g} ends at {}", known.canon.end());
+            let _ = write!(words, "; keyspace {g} ends at {}", known.canon.end());
             for (n, node) in self.nodes.iter().enumerate() {
                 let replica = &node.replicas[g];
                 if let Some(host) = &replica.host {
                     let status = host.inspect();
-                    words += &format!(
+                    let _ = write!(
+                        words,
                         ", node {n}: {:?} {} last {} durable {} commit {} applied {} snapshot {}, {} writes",
                         status.role,
                         status.epoch,
@@ -75,7 +78,7 @@ impl<C: Cast> World<'_, C> {
                         host.writes_in_flight()
                     );
                 } else if replica.is_member {
-                    words += &format!(", node {n} is down");
+                    let _ = write!(words, ", node {n} is down");
                 }
             }
         }

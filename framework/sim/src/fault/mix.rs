@@ -90,14 +90,17 @@ const fn ceiling(kind: Fault) -> u32 {
         Fault::Delay => 30_000,
         Fault::Replay => 20_000,
         Fault::ClientLoss => 50_000,
-        Fault::Clog | Fault::Flap => 1_500,
-        Fault::Partition | Fault::OneWay | Fault::Isolate => 800,
-        Fault::Crash | Fault::PowerLoss => 1_500,
-        Fault::CrashAll | Fault::PowerLossAll => 500,
-        Fault::DiskStall | Fault::SlowDisk | Fault::SlowEngine => 1_500,
-        Fault::DiskFull => 500,
-        Fault::Pause => 1_500,
+        Fault::Clog
+        | Fault::Flap
+        | Fault::Crash
+        | Fault::PowerLoss
+        | Fault::DiskStall
+        | Fault::SlowDisk
+        | Fault::SlowEngine
+        | Fault::Pause => 1_500,
         Fault::ClockJump => 1_000,
+        Fault::Partition | Fault::OneWay | Fault::Isolate => 800,
+        Fault::CrashAll | Fault::PowerLossAll | Fault::DiskFull => 500,
         Fault::ReceiverCrash => 300_000,
     }
 }
