@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::paging::Pages;
 use crate::values;
 
+/// A node that has not answered by now is passed over for the next: a person waits.
+const HANDSHAKE: Duration = Duration::from_secs(2);
+
 /// How to reach a cluster.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -55,10 +58,13 @@ impl ConnectArgs {
         for address in &self.connect {
             builder = builder.address(address);
         }
+        let handshake_timeout = self.deadline.unwrap_or(HANDSHAKE).min(HANDSHAKE);
+        builder = builder.network(QuicSettings {
+            handshake_timeout,
+            ..QuicSettings::default()
+        });
         if let Some(deadline) = self.deadline {
-            let mut network = QuicSettings::default();
-            network.handshake_timeout = network.handshake_timeout.min(deadline);
-            builder = builder.deadline(deadline).network(network);
+            builder = builder.deadline(deadline);
         }
         Ok(builder)
     }

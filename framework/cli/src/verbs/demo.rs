@@ -80,17 +80,38 @@ struct Demo {
 pub(crate) async fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
     let began = Instant::now();
     let mut stage = Stage::new(context.output);
+    let ended = perform(&args, context, &mut stage, began).await;
+    let Err(failure) = ended else { return Ok(()) };
+    if matches!(failure, Failure::Quiet(_)) {
+        return Err(failure);
+    }
+    if context.output.is_json() {
+        report::print_abort(&failure, &stage, args.seed, began.elapsed(), context.output)?;
+    }
+    // Whatever stopped it: a promise did not hold.
+    Err(Failure::failed(failure.to_string()))
+}
+
+async fn perform(
+    args: &DemoArgs,
+    context: &Context,
+    stage: &mut Stage,
+    began: Instant,
+) -> Result<(), Failure> {
     stage.act("Starting three nodes on loopback");
-    let mut demo = start(&args, context, &mut stage, began).await?;
+    let mut demo = tokio::select! {
+        demo = start(args, context, stage, began) => demo?,
+        () = signal::asked_to_stop() => return Err(Failure::failed("interrupted")),
+    };
     let played = tokio::select! {
-        played = tokio::time::timeout(PATIENCE, play(&mut demo, &mut stage, began)) => {
+        played = tokio::time::timeout(PATIENCE, play(&mut demo, stage, began)) => {
             let late = |_| Err(Failure::failed("the demo did not end in time"));
             played.unwrap_or_else(late)
         }
         () = signal::asked_to_stop() => Err(Failure::failed("interrupted")),
     };
     let ended = match played {
-        Ok(report) => finish(&args, context, &demo, &mut stage, &report).await,
+        Ok(report) => finish(args, context, &demo, stage, &report).await,
         Err(failure) => Err(failure),
     };
     demo.scenes.clear();

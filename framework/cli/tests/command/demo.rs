@@ -1,6 +1,6 @@
 //! The demo, small.
 
-use crate::support::run;
+use crate::support::{command, finish, run};
 
 #[test]
 fn the_demo_holds_its_promises_and_says_so_in_json() {
@@ -33,4 +33,21 @@ fn the_demo_holds_its_promises_and_says_so_in_json() {
     assert!(rows >= 5000);
     assert!(report["catch_up"]["records"].as_u64().unwrap() > 0);
     assert!(report["catch_up"]["seconds"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_demo_that_cannot_be_played_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = command(folder.path());
+    demo.env("TMPDIR", folder.path().join("none"));
+    let demo = finish(demo.args(["demo", "--output", "json"]), b"");
+    assert_eq!(demo.code, 1, "{demo:?}");
+    assert_eq!(demo.json()["ok"], false);
+    assert!(
+        demo.json()["error"]
+            .as_str()
+            .unwrap()
+            .contains("make a folder"),
+        "{demo:?}"
+    );
 }

@@ -119,6 +119,25 @@ impl Report {
     }
 }
 
+/// Prints what there is to say when the demo could not be played to its end.
+pub(crate) fn print_abort(
+    failure: &Failure,
+    stage: &Stage,
+    seed: u64,
+    span: Duration,
+    output: Output,
+) -> Result<(), Failure> {
+    output.object(&serde_json::json!({
+        "ok": false,
+        "seconds": span.as_secs_f64(),
+        "seed": seed,
+        "keyspaces": [],
+        "catch_up": null,
+        "checks": stage.checks(),
+        "error": failure.to_string(),
+    }))
+}
+
 fn keyspace(scene: &Scene, found: Agreement) -> KeyspaceReport {
     let descriptor = scene.keyspace.descriptor();
     let imported = scene.imported;
