@@ -36,6 +36,9 @@ pub struct BenchReport {
     pub verified: u64,
     /// Acknowledged writes that were read back and found changed or missing.
     pub lost: u64,
+    /// Seconds after the load until the follower held the last acknowledged write: an `async` leader
+    /// outruns its followers, and this says by how much.
+    pub follower_catch_up_seconds: f64,
     /// CPU seconds of all processes, per 100,000 requests.
     pub cpu_seconds_per_100k_ops: f64,
     /// Peak resident memory of all processes, in MiB.

@@ -46,14 +46,15 @@ pub async fn run(options: BenchOptions) -> Result<BenchReport, Error> {
     } else {
         target.follower().await?
     };
-    let (verified, lost) = verify::verify(&reader, &seen).await?;
+    let back = verify::verify(&reader, &seen).await?;
     let peak_rss_mb = usage::peak_rss_mb(&children);
     let report = summarise(options, &seen, cpu, syncs);
     drop(reader);
     target.stop().await?;
     Ok(BenchReport {
-        verified,
-        lost,
+        verified: back.good,
+        lost: back.bad,
+        follower_catch_up_seconds: back.catch_up_seconds,
         peak_rss_mb,
         limits,
         ..report
@@ -112,6 +113,7 @@ fn summarise(options: BenchOptions, seen: &[Seen], cpu: f64, syncs: u64) -> Benc
         first_error: first_error.map(ToString::to_string),
         verified: 0,
         lost: 0,
+        follower_catch_up_seconds: 0.0,
         cpu_seconds_per_100k_ops: if done == 0 {
             0.0
         } else {
