@@ -18,6 +18,12 @@ use crate::node::{FormatOptions, Node, NodeOptions, cluster_id_of, format};
 /// Days that the certificates of a local cluster are good for.
 const CERT_DAYS: u32 = 30;
 
+/// The file that keeps the nodes' addresses, one a line.
+const ADDRESSES: &str = "addresses";
+
+/// How long [`LocalCluster::replicated`] waits for its nodes: far beyond what a loaded machine needs.
+const READY_PATIENCE: Duration = Duration::from_secs(30);
+
 /// What a local cluster is made of.
 #[derive(Clone, Debug)]
 pub struct LocalOptions {
@@ -85,8 +91,25 @@ impl std::fmt::Debug for LocalCluster {
 }
 
 impl LocalCluster {
-    /// Formats and starts the nodes. `keyspaces` come without keyspace 0, which is added; their
-    /// numbers must be 1 and up.
+    /// The shortest way to a cluster: three nodes in a temporary folder, with these keyspaces
+    /// replicated to all of them by `single-leader` (node 1 leads), ready for clients.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start), and `Timeout` when the nodes are not ready in half a minute.
+    pub async fn replicated(name: &str, keyspaces: &[&str]) -> Result<Self, Error> {
+        let options = LocalOptions::new(name);
+        let nodes: Vec<NodeId> = (1..=options.nodes).map(NodeId).collect();
+        let described = (1..).zip(keyspaces).map(|(id, keyspace)| {
+            Descriptor::single_shard(KeyspaceId(id), *keyspace, "single-leader", &nodes)
+        });
+        let cluster = Self::start(options, described.collect()).await?;
+        cluster.ready(READY_PATIENCE).await?;
+        Ok(cluster)
+    }
+
+    /// Formats and starts the nodes; nodes whose data folders are formatted already go on where
+    /// they were. `keyspaces` come without keyspace 0, which is added; their numbers must be 1 and
+    /// up.
     ///
     /// # Errors
     /// Those of [`Node::start`], and `StorageFailed` when no folder can be made.
@@ -103,10 +126,7 @@ impl LocalCluster {
         };
         let authority = ClusterAuthority::create(&options.name, Validity::days(CERT_DAYS))?;
         let ids: Vec<NodeId> = (1..=options.nodes).map(NodeId).collect();
-        let addresses = ids
-            .iter()
-            .map(|_| free_address())
-            .collect::<Result<_, _>>()?;
+        let addresses = addresses(folder.path(), ids.len())?;
         let catalogue = catalogue_descriptor(&ids);
         let keyspaces = std::iter::once(catalogue).chain(keyspaces).collect();
         let nodes = ids.iter().map(|_| None).collect();
@@ -119,7 +139,9 @@ impl LocalCluster {
             nodes,
         };
         for id in ids {
-            format(&cluster.data(id), &cluster.format_options(id))?;
+            if is_empty(&cluster.data(id)) {
+                format(&cluster.data(id), &cluster.format_options(id))?;
+            }
             cluster.start_node(id).await?;
         }
         Ok(cluster)
@@ -171,6 +193,16 @@ impl LocalCluster {
     /// Where the nodes listen, in the order of their numbers.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where a node listens, running or not, as `host:port` for a client's list.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` for a number that no node has.
+    pub fn address(&self, id: NodeId) -> Result<String, Error> {
+        let index = self.index(id)?;
+        let address = self.addresses.get(index).map(ToString::to_string);
+        address.ok_or_else(|| Error::new(ErrorKind::Unexpected, "find a node").with("node", id))
     }
 
     /// The keyspaces, keyspace 0 first.
@@ -290,6 +322,38 @@ fn member(node: NodeId, address: SocketAddr) -> Member {
         address: address.to_string(),
         site: Site::default(),
     }
+}
+
+/// The addresses that the folder's nodes had before, because the catalogue tells clients about them;
+/// free ones for a new folder.
+fn addresses(folder: &Path, count: usize) -> Result<Vec<SocketAddr>, Error> {
+    let path = folder.join(ADDRESSES);
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        let known: Vec<SocketAddr> = text.lines().filter_map(|line| line.parse().ok()).collect();
+        if known.len() == count {
+            return Ok(known);
+        }
+        return Err(Error::new(ErrorKind::ConfigInvalid, "open a cluster")
+            .with("file", path.display())
+            .with("nodes", known.len())
+            .with("expected", count)
+            .with("remedy", "start it with as many nodes as it was made with"));
+    }
+    let free: Vec<_> = (0..count)
+        .map(|_| free_address())
+        .collect::<Result<_, _>>()?;
+    let lines: Vec<_> = free.iter().map(ToString::to_string).collect();
+    std::fs::write(&path, lines.join("\n")).map_err(|e| {
+        Error::new(ErrorKind::StorageFailed, "make a cluster")
+            .with("file", path.display())
+            .with("detail", e)
+    })?;
+    Ok(free)
+}
+
+/// Whether a folder is missing or holds nothing.
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }
 
 fn free_address() -> Result<SocketAddr, Error> {

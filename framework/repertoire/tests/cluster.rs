@@ -13,8 +13,12 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use repertoire::core::{Acks, ClientId, GroupId, Mono, NodeId, Operation, Outcome, RequestId};
+use repertoire::core::{
+    Acks, Answer, ClientId, Descriptor, GroupId, KeyspaceId, Mono, NodeId, Operation, Outcome,
+    ReadLevel, ReadQuery, RequestId,
+};
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
+use repertoire::{LocalCluster, LocalOptions};
 
 const DATA: GroupId = GroupId::new(1, 0);
 
@@ -107,6 +111,42 @@ async fn a_restarted_cluster_holds_everything_and_remembers_request_ids() {
     let last = &status["groups"][1]["last"]["lsn"];
     // 300 puts and a barrier for each of the two starts.
     assert_eq!(last, 302, "{status:#}");
+    drop(session);
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_kept_folder_is_opened_again_with_its_data_and_addresses() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || async {
+        let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
+        let data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
+        let mut options = LocalOptions::new("kept");
+        options.folder = Some(folder.path().to_owned());
+        let cluster = LocalCluster::start(options, vec![data]).await.unwrap();
+        cluster.ready(Duration::from_secs(30)).await.unwrap();
+        cluster
+    };
+    let cluster = start().await;
+    let addresses = cluster.addresses().to_vec();
+    let session = cluster.node(NodeId(1)).unwrap().handle().session();
+    session.write(puts(1..=20, Acks::Sync)).unwrap();
+    written(&session, 20, 3).await;
+    drop(session);
+    cluster.stop().await.unwrap();
+    let cluster = start().await;
+    assert_eq!(cluster.addresses(), addresses);
+    // The leader answers once it knows what its former self had acknowledged.
+    let session = cluster.node(NodeId(1)).unwrap().handle().session();
+    let count = ReadQuery::Count;
+    session
+        .read(DATA, ReadLevel::Leader, Mono::NEVER, count)
+        .unwrap();
+    let outcome = session.replies().await.remove(0).outcome;
+    let Outcome::Answered { answer, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(answer, Answer::Count(20));
     drop(session);
     cluster.stop().await.unwrap();
 }
