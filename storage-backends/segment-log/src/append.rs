@@ -14,21 +14,43 @@ use layout::{Encoded, encode, segments_needed};
 /// A buffer that a giant burst blew up shrinks to this many bytes.
 const BUFFER_KEPT_BYTES: usize = 8 * 1024 * 1024;
 
+/// Why a burst is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Purpose {
+    /// It frees space or states facts: it may use the segment held in reserve.
+    pub housekeeping: bool,
+    /// A sync follows.
+    pub synced_next: bool,
+}
+
+impl Purpose {
+    /// Of the log's own bursts.
+    pub(crate) const HOUSEKEEPING: Self = Self {
+        housekeeping: true,
+        synced_next: true,
+    };
+}
+
 impl<D: Disk> SegmentLog<D> {
     /// Writes one burst: its header, then `drafts`; `places` tells where they went. When the answer
-    /// is `StorageFull`, nothing changed. `housekeeping` may use the segment held in reserve.
-    pub(crate) fn append(&mut self, drafts: &[Draft<'_>], housekeeping: bool) -> Result<(), Error> {
+    /// is `StorageFull`, nothing changed.
+    pub(crate) fn append(&mut self, drafts: &[Draft<'_>], purpose: Purpose) -> Result<(), Error> {
         let needed = segments_needed(self, drafts);
         if needed > 0 {
-            self.make_ready(needed + usize::from(!housekeeping))?;
+            self.make_ready(needed + usize::from(!purpose.housekeeping))?;
         }
         let header = self.burst_header(drafts);
         self.places.clear();
         self.buffer.clear();
-        let encoded = encode(self, &header, drafts);
+        let encoded = encode(self, &header, drafts, purpose.synced_next);
         for part in &encoded.parts {
             let bytes = self.buffer.get(part.from..part.upto).unwrap_or(&[]);
-            let written = self.disk.write_at(part.file, part.offset.into(), bytes);
+            let offset = part.offset.into();
+            let written = if purpose.synced_next {
+                self.disk.write_through(part.file, offset, bytes)
+            } else {
+                self.disk.write_at(part.file, offset, bytes)
+            };
             if let Err(error) = written {
                 // Segments are allocated before they are used, so this is not a full disk but a
                 // broken one; and what of the burst is on it, nobody knows.

@@ -124,7 +124,8 @@ pub trait Disk: Send {
     fn len(&mut self, file: FileId) -> Result<u64, DiskError>;
 
     /// Writes zeros to `[from, from + len)`, growing the file as needed. The zeros are really
-    /// written: a later write to the range needs no new space and no change of metadata.
+    /// written, not left to a later sync: writing to the range afterwards needs no new space and no
+    /// change of metadata, and the first sync has little to do.
     ///
     /// # Errors
     /// `Full`; `Failed`.
@@ -135,6 +136,15 @@ pub trait Disk: Send {
     /// # Errors
     /// `Full`; `Failed`. An unknown part may have been written.
     fn write_at(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> Result<(), DiskError>;
+
+    /// Like [`write_at`](Disk::write_at), for bytes that are synced next: a disk may write them
+    /// without detours. Best when they end with a page.
+    ///
+    /// # Errors
+    /// As for [`write_at`](Disk::write_at).
+    fn write_through(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+        self.write_at(file, offset, bytes)
+    }
 
     /// Fills `into` from `offset`.
     ///

@@ -7,6 +7,7 @@ use repertoire_core::{
     Error, ErrorKind, GroupId, GroupLogOp, LogSlice, LogStore, Lsn, RecoveredGroup, StreamId,
 };
 
+use crate::append::Purpose;
 use crate::index::{Index, Place};
 use crate::plan;
 use crate::reclaim::Evacuation;
@@ -129,7 +130,7 @@ impl<D: Disk> SegmentLog<D> {
         if self.synced.stated == self.synced.upto {
             return Ok(());
         }
-        self.append(&[], true)?;
+        self.append(&[], Purpose::HOUSEKEEPING)?;
         self.sync_log()?;
         // The header says it of all but itself.
         self.synced.stated = self.synced.upto;
@@ -190,12 +191,15 @@ impl<D: Disk> LogStore for SegmentLog<D> {
             return Ok(());
         }
         self.reclaim_overdue()?;
-        let housekeeping = plan::frees_space(burst);
+        let purpose = Purpose {
+            housekeeping: plan::frees_space(burst),
+            synced_next: burst.iter().any(|op| op.sync),
+        };
         let mut attempts = self.segments.live.len();
         loop {
             // Emptying a segment takes operation numbers, so they are given out anew each time.
             let drafts = plan::drafts(burst, self.tail.order);
-            match self.append(&drafts, housekeeping) {
+            match self.append(&drafts, purpose) {
                 Err(full) if *full.kind() == ErrorKind::StorageFull => {
                     attempts = attempts.saturating_sub(1);
                     if attempts == 0 || !self.can_reclaim() || !self.reclaim_oldest()? {

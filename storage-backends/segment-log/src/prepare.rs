@@ -88,9 +88,6 @@ impl<D: Disk> SegmentLog<D> {
         }
         building.filled += piece;
         if building.filled < building.file.size {
-            // Synced piece by piece: one sync of a whole segment would hold up bursts for long.
-            let synced = self.disk.sync_data(file);
-            synced.map_err(|error| self.failed_for_good("making a segment", &error))?;
             self.segments.building = Some(building);
             return Ok(false);
         }

@@ -10,6 +10,7 @@ mod copy;
 
 use repertoire_core::{Error, ErrorKind, GroupId};
 
+use crate::append::Purpose;
 use crate::{Disk, SegmentLog};
 
 /// Bytes copied in one burst when a write waits for them.
@@ -91,7 +92,7 @@ impl<D: Disk> SegmentLog<D> {
             let done = match phase {
                 None | Some(Phase::Copying) => self.evacuate_piece(PIECE_BYTES),
                 Some(Phase::Copied) => self.sync_log(),
-                Some(Phase::Synced) => self.append(&[], true),
+                Some(Phase::Synced) => self.append(&[], Purpose::HOUSEKEEPING),
                 Some(Phase::Stated) => return self.sync_log().map(|()| true),
             };
             match done {

@@ -14,6 +14,7 @@ mod scrub;
 
 use repertoire_core::{Error, ErrorKind, GroupId};
 
+use crate::append::Purpose;
 use crate::format::{Draft, Kind, Prefix, SEGMENT_HEADER_BYTES, checksum_seed};
 use crate::index::Index;
 use crate::log::{Synced, Tail};
@@ -187,7 +188,7 @@ impl<D: Disk> SegmentLog<D> {
             .zip(orders)
             .map(|(group, order)| marker(Kind::Damaged, *group, order))
             .collect();
-        self.append(&drafts, true)?;
+        self.append(&drafts, Purpose::HOUSEKEEPING)?;
         let places = std::mem::take(&mut self.places);
         for (id, place) in groups.iter().zip(&places) {
             let group = self.index.group_mut(*id);
@@ -203,7 +204,7 @@ impl<D: Disk> SegmentLog<D> {
     /// Writes that the damage of `group` found so far does not count any more.
     pub(crate) fn write_repaired(&mut self, group: GroupId) -> Result<(), Error> {
         let draft = marker(Kind::Repaired, group, self.tail.order);
-        self.append(&[draft], true)?;
+        self.append(&[draft], Purpose::HOUSEKEEPING)?;
         let places = std::mem::take(&mut self.places);
         if let Some(place) = places.first() {
             let index = self.index.group_mut(group);

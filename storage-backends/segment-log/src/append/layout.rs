@@ -2,7 +2,7 @@
 
 use crate::format::{BURST_BYTES, Draft, SEGMENT_HEADER_BYTES, push_record};
 use crate::index::Place;
-use crate::{FileId, SegmentLog};
+use crate::{FileId, PAGE_BYTES, SegmentLog};
 
 /// A contiguous range of one file, filled from a range of the buffer.
 pub(super) struct Part {
@@ -40,11 +40,13 @@ pub(super) fn segments_needed<D>(log: &SegmentLog<D>, drafts: &[Draft<'_>]) -> u
 }
 
 /// Puts a burst together in the log's buffer, and the places of its records (without the header)
-/// in `places`. The log's end stays where it is: the burst is not written yet.
+/// in `places`. The log's end stays where it is: the burst is not written yet. With `whole_pages`
+/// each part ends with a page, filled with zeros: nothing of value comes after the log's end.
 pub(super) fn encode<D>(
     log: &mut SegmentLog<D>,
     header: &Draft<'_>,
     drafts: &[Draft<'_>],
+    whole_pages: bool,
 ) -> Encoded {
     let mut encoded = Encoded {
         parts: Vec::with_capacity(1),
@@ -60,7 +62,7 @@ pub(super) fn encode<D>(
             .ahead(encoded.rolled)
             .map_or(0, |file| file.size);
         if draft.len() > size.saturating_sub(encoded.offset) {
-            end_part(log, &mut encoded, begun);
+            end_part(log, &mut encoded, begun, whole_pages);
             encoded.rolled += 1;
             sequence += 1;
             encoded.offset = SEGMENT_HEADER_BYTES;
@@ -79,11 +81,21 @@ pub(super) fn encode<D>(
             });
         }
     }
-    end_part(log, &mut encoded, begun);
+    end_part(log, &mut encoded, begun, whole_pages);
     encoded
 }
 
-fn end_part<D>(log: &SegmentLog<D>, encoded: &mut Encoded, (from, offset): (usize, u32)) {
+fn end_part<D>(
+    log: &mut SegmentLog<D>,
+    encoded: &mut Encoded,
+    (from, offset): (usize, u32),
+    whole_pages: bool,
+) {
+    if whole_pages && log.buffer.len() > from {
+        let used = offset as usize + log.buffer.len() - from;
+        let padding = used.next_multiple_of(PAGE_BYTES) - used;
+        log.buffer.resize(log.buffer.len() + padding, 0);
+    }
     let upto = log.buffer.len();
     let file = log.segments.ahead(encoded.rolled).map(|file| file.file);
     assert!(

@@ -1,14 +1,17 @@
 //! Real files in a real folder.
 
+mod file;
+
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::{Disk, DiskError, DiskErrorKind, FileId};
+use file::OsFile;
 
-/// Zeros are written in pieces of this size: large enough to be fast, small enough for any cache.
-static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
+/// Memory to work in that a giant write blew up shrinks to this many bytes.
+const SCRATCH_KEPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// A folder of the operating system, with positioned I/O and `fdatasync`.
 #[derive(Debug)]
@@ -16,8 +19,9 @@ pub struct OsDisk {
     folder: PathBuf,
     /// Kept open for `fsync` of the names.
     handle: File,
-    files: BTreeMap<FileId, File>,
+    files: BTreeMap<FileId, OsFile>,
     next: u32,
+    scratch: Vec<u8>,
 }
 
 impl OsDisk {
@@ -38,6 +42,7 @@ impl OsDisk {
             handle,
             files: BTreeMap::new(),
             next: 0,
+            scratch: Vec::new(),
         })
     }
 
@@ -47,17 +52,24 @@ impl OsDisk {
     }
 
     fn file(&self, file: FileId) -> Result<&File, DiskError> {
-        self.files.get(&file).ok_or_else(|| {
-            DiskError::new(DiskErrorKind::Failed, format!("no open file {}", file.0))
-        })
+        let file = self.files.get(&file).ok_or_else(|| not_open(file))?;
+        Ok(file.buffered())
     }
 
-    fn keep(&mut self, file: File) -> FileId {
+    fn file_mut(&mut self, file: FileId) -> Result<&mut OsFile, DiskError> {
+        self.files.get_mut(&file).ok_or_else(|| not_open(file))
+    }
+
+    fn keep(&mut self, file: OsFile) -> FileId {
         let id = FileId(self.next);
         self.next += 1;
         self.files.insert(id, file);
         id
     }
+}
+
+fn not_open(file: FileId) -> DiskError {
+    DiskError::new(DiskErrorKind::Failed, format!("no open file {}", file.0))
 }
 
 /// A new folder's name is durable only when the folder above it is synced.
@@ -83,19 +95,12 @@ impl Disk for OsDisk {
     }
 
     fn create(&mut self, name: &str) -> Result<FileId, DiskError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(self.folder.join(name))?;
+        let file = OsFile::open(&self.folder.join(name), true)?;
         Ok(self.keep(file))
     }
 
     fn open(&mut self, name: &str) -> Result<FileId, DiskError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(self.folder.join(name))?;
+        let file = OsFile::open(&self.folder.join(name), false)?;
         Ok(self.keep(file))
     }
 
@@ -116,20 +121,23 @@ impl Disk for OsDisk {
     }
 
     fn allocate(&mut self, file: FileId, from: u64, len: u64) -> Result<(), DiskError> {
-        let file = self.file(file)?;
-        let mut done = 0;
-        while done < len {
-            let piece = usize::try_from(len - done)
-                .unwrap_or(ZEROS.len())
-                .min(ZEROS.len());
-            file.write_all_at(ZEROS.get(..piece).unwrap_or(&ZEROS), from + done)?;
-            done += piece as u64;
-        }
-        Ok(())
+        Ok(self.file_mut(file)?.fill(from, len)?)
     }
 
     fn write_at(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
-        Ok(self.file(file)?.write_all_at(bytes, offset)?)
+        Ok(self.file_mut(file)?.write(offset, bytes)?)
+    }
+
+    fn write_through(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let written = self
+            .file_mut(file)
+            .and_then(|file| Ok(file.write_through(offset, bytes, &mut scratch)?));
+        if scratch.len() > SCRATCH_KEPT_BYTES {
+            scratch = Vec::new();
+        }
+        self.scratch = scratch;
+        written
     }
 
     fn read_at(&mut self, file: FileId, offset: u64, into: &mut [u8]) -> Result<(), DiskError> {

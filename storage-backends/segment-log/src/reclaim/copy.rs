@@ -4,6 +4,7 @@ use bytes::Bytes;
 use repertoire_core::{Error, GroupId, Lsn, StreamId};
 
 use super::Evacuation;
+use crate::append::Purpose;
 use crate::append::note;
 use crate::format::{Draft, Kind, Prefix, StreamState};
 use crate::index::{GroupIndex, Place};
@@ -47,7 +48,7 @@ impl<D: Disk> SegmentLog<D> {
         let drafts = self.copy_drafts(&copies);
         let written = self.counters.bytes_written;
         if !drafts.is_empty() {
-            self.append(&drafts, true)?;
+            self.append(&drafts, Purpose::HOUSEKEEPING)?;
             self.relocate(&copies);
         }
         self.counters.bytes_copied += self.counters.bytes_written - written;
