@@ -151,7 +151,14 @@ impl<M: Machine> Host<M> {
     /// Takes a write in.
     pub fn submit(&mut self, now: Now, request: WriteRequest) {
         match self.admission {
-            Admission::Open => self.pipeline.submit(now, request, &self.dedup),
+            Admission::Open => {
+                self.pipeline.submit(now, request, &self.dedup);
+                // An inline engine answers at once: nothing is ever latched, so that a thousand
+                // calls on one key cost what they cost on a thousand keys, in the order they came.
+                if self.inline.is_some() {
+                    self.fetch(now);
+                }
+            }
             Admission::Wait => self.waiting.push_back(request),
             Admission::Closed { leader } => {
                 let error = Error::not_leader(leader, "write").with("group", self.group);

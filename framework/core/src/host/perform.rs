@@ -30,6 +30,19 @@ impl<M: Machine> Host<M> {
         }
         self.fx.fates = fates;
         busy |= self.perform_reads(now);
+        busy |= self.fetch(now);
+        busy |= self.admit_waiting(now);
+        self.out.log_reads.append(&mut self.fx.log_reads);
+        self.out.resolves.append(&mut self.fx.resolves);
+        self.out.timers.append(&mut self.fx.timers);
+        self.out.snapshots.append(&mut self.fx.snapshots);
+        self.out.telemetry.append(&mut self.fx.telemetry);
+        busy
+    }
+
+    /// Has the engine fetch what evaluations want. Returns whether it answered at once.
+    pub(super) fn fetch(&mut self, now: Now) -> bool {
+        let mut busy = false;
         for fetch in self.pipeline.take_fetches() {
             let job = Job::Fetch {
                 ticket: fetch.ticket,
@@ -37,12 +50,6 @@ impl<M: Machine> Host<M> {
             };
             busy |= self.dispatch(now, job);
         }
-        busy |= self.admit_waiting(now);
-        self.out.log_reads.append(&mut self.fx.log_reads);
-        self.out.resolves.append(&mut self.fx.resolves);
-        self.out.timers.append(&mut self.fx.timers);
-        self.out.snapshots.append(&mut self.fx.snapshots);
-        self.out.telemetry.append(&mut self.fx.telemetry);
         busy
     }
 

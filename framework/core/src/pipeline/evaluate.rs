@@ -223,9 +223,11 @@ impl Pipeline {
             self.end_failed(&request, Error::new(ErrorKind::SessionExpired, "write"));
             return;
         }
-        let unsealed = self.unsealed_entry();
-        self.overlay
-            .activate(unsealed.as_ref(), self.format.as_ref());
+        if !self.overlay.is_active() {
+            let unsealed = self.unsealed_entry();
+            self.overlay
+                .activate(unsealed.as_ref(), self.format.as_ref());
+        }
         let ignore_pending = crate::sabotage::planted(crate::sabotage::Bug::OverlayIgnored);
         let mut cells = BTreeMap::new();
         for (key, found) in keys.into_iter().zip(fetched) {

@@ -62,6 +62,11 @@ impl Overlay {
         }
     }
 
+    /// Whether it indexes what is pending.
+    pub(super) const fn is_active(&self) -> bool {
+        self.active
+    }
+
     /// Begins to index, if that has not begun yet. `unsealed` is the body under construction.
     pub(super) fn activate(&mut self, unsealed: Option<&Entry>, format: &dyn LogFormat) {
         if self.active {
