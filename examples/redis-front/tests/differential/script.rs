@@ -1,0 +1,257 @@
+//! Requests in order, over the connections A and B.
+
+pub(crate) const LINES: &str = r#"
+A> FLUSHDB
+A> DBSIZE
+A> PING
+A> PING hello
+A> PING a b
+A> ECHO "a b"
+A> SET k v
+A> GET k
+A> SET k v2 NX
+A> SET k v2 XX
+A> SET missing v XX
+A> SET k v3 GET
+A> SET new v NX GET
+A> SET k v EX 100
+A> TTL k
+A> SET k w KEEPTTL
+A> TTL k
+A> SET k w
+A> TTL k
+A> SET k v EX
+A> SET k v EX 0
+A> SET k v EX -1
+A> SET k v EX abc
+A> SET k v PX 9223372036854775807
+A> SET k v EX 9223372036854775807
+A> SET k v NX XX
+A> SET k v EX 10 PX 10
+A> SET k v EX 10 KEEPTTL
+A> SET k v BOGUS
+A> SET k v EXAT 1
+A> EXISTS k
+A> SET k
+A> GET
+A> get k x
+A> NOSUCH
+A> NOSUCH a "b c" d
+A> "no\r\nsuch" "\r\n"
+A> SET "\x00\xff\xfe" "\x00\r\n\xff"
+A> GET "\x00\xff\xfe"
+A> DEL "\x00\xff\xfe"
+A> SET "" empty
+A> GET ""
+A> DEL "" "" k
+A> INCR n
+A> INCRBY n 41
+A> DECR n
+A> DECRBY n 40
+A> INCRBY n 9223372036854775807
+A> INCRBY n abc
+A> INCRBY n 1.5
+A> DECRBY n -9223372036854775808
+A> SET n abc
+A> INCR n
+A> SET n " 1"
+A> INCR n
+A> SET n 9223372036854775807
+A> INCR n
+A> SET n -9223372036854775808
+A> DECR n
+A> GET n
+A> APPEND str hello
+A> APPEND str " world"
+A> STRLEN str
+A> STRLEN nothing
+A> EXPIRE str 100
+A> APPEND str !
+A> TTL str
+A> GETDEL str
+A> GETDEL str
+A> SADD s a b c a
+A> SADD s a
+A> SADD s "" "\x00"
+A> SCARD s
+A> SISMEMBER s a
+A> SISMEMBER s z
+A> SISMEMBER s ""
+A> SMEMBERS s
+A> SREM s a z
+A> SREM s b c "" "\x00"
+A> EXISTS s
+A> SMEMBERS s
+A> SADD s 1 2
+A> GET s
+A> INCR s
+A> APPEND s x
+A> STRLEN s
+A> GETDEL s
+A> SET s x GET
+A> SADD n x
+A> SREM n x
+A> SMEMBERS n
+A> SISMEMBER n x
+A> SCARD n
+A> TYPE s
+A> TYPE n
+A> TYPE nothing
+A> MGET s n nothing
+A> MSET a 1 b 2 a 3
+A> MSET a 1 b
+A> MSET
+A> MGET a b
+A> MGET
+A> EXISTS a b a nothing
+A> DEL a b nothing a
+A> SET s string
+A> GET s
+A> EXPIRE s 100
+A> EXPIRE s 200 NX
+A> EXPIRE s 200 XX
+A> EXPIRE s 100 GT
+A> EXPIRE s 300 GT
+A> EXPIRE s 400 LT
+A> EXPIRE s 50 LT
+A> TTL s
+A> PTTL s
+A> EXPIRE s 10 NX XX
+A> EXPIRE s 10 GT LT
+A> EXPIRE s 10 NOPE
+A> EXPIRE s abc
+A> EXPIRE s
+A> EXPIRE s 9223372036854775807
+A> PEXPIRE s 9223372036854775807
+A> EXPIRE s -9223372036854775808
+A> EXPIRE nothing 10
+A> TTL nothing
+A> PERSIST s
+A> PERSIST s
+A> TTL s
+A> EXPIRE s 10 GT
+A> EXPIRE s 10 LT
+A> PEXPIRE s -1
+A> GET s
+A> MULTI
+A> SET m 1
+A> INCR m
+A> GET m
+A> SADD m x
+A> MGET m nothing
+A> EXEC
+A> EXEC
+A> DISCARD
+A> MULTI
+A> MULTI
+A> WATCH m
+A> SET m
+A> NOSUCH
+A> EXEC
+A> MULTI
+A> SET m 5
+A> DISCARD
+A> GET m
+A> MULTI
+A> EXEC
+A> WATCH m
+A> MULTI
+A> INCR m
+A> EXEC
+A> WATCH m
+B> SET m 3
+A> MULTI
+A> INCR m
+A> EXEC
+A> GET m
+A> WATCH m
+B> SET m 3
+A> MULTI
+A> INCR m
+A> EXEC
+A> WATCH m
+B> SET m 4
+A> UNWATCH
+A> MULTI
+A> INCR m
+A> EXEC
+A> WATCH absent
+B> SET absent 1
+A> MULTI
+A> PING
+A> EXEC
+A> WATCH m
+A> SET m 9
+A> MULTI
+A> GET m
+A> EXEC
+A> WATCH m
+B> EXPIRE m 100
+A> MULTI
+A> EXEC
+A> WATCH m
+B> DEL m
+A> MULTI
+A> EXEC
+A> WATCH m m
+B> SADD m x
+A> MULTI
+A> ECHO x
+A> UNWATCH
+A> EXEC
+A> MULTI
+A> PING
+A> PING a b
+A> ECHO hi
+A> TYPE m
+A> SISMEMBER m x
+A> SMEMBERS m
+A> DEL m
+A> EXEC
+A> SELECT 1
+A> SET k other
+A> DBSIZE
+B> GET k
+A> SELECT 0
+A> GET k
+A> SELECT 2
+A> SELECT -1
+A> SELECT abc
+A> SELECT 1
+A> FLUSHDB ASYNC
+A> SELECT 0
+A> FLUSHDB bogus
+A> KEYS *
+A> KEYS ?
+A> KEYS [a-m]*
+A> KEYS nothing*
+A> CLIENT SETNAME tester
+A> CLIENT GETNAME
+A> CLIENT SETNAME "a b"
+A> CLIENT NOSUCH
+A> CLIENT SETNAME
+A> CLIENT
+A> CONFIG GET nothing
+A> CONFIG GET save
+A> CONFIG GET databases
+A> CONFIG GET
+A> CONFIG NOSUCH x
+A> COMMAND NOSUCH
+A> COMMAND GETKEYS SET a b
+A> COMMAND GETKEYS MSET a 1 b 2
+A> COMMAND GETKEYS PING
+A> COMMAND GETKEYS PING a
+A> COMMAND GETKEYS NOSUCH
+A> COMMAND INFO nosuch
+A> HELLO 4
+A> HELLO abc
+A> HELLO 3 NOPE
+A> SCAN abc
+A> SCAN 0 COUNT 0
+A> SCAN 0 COUNT abc
+A> SCAN 0 NOPE
+A> SCAN 0 MATCH
+A> WAIT a b
+A> WAIT 0 -1
+A> RESET
+"#;
