@@ -71,9 +71,12 @@ pub struct BenchOptions {
     /// Requests per second at a fixed rate (open loop); as many as possible when absent.
     #[arg(long)]
     pub rate: Option<u64>,
-    /// How long to measure, after a second of warm-up.
+    /// How long to measure.
     #[arg(long, default_value_t = 5.0)]
     pub seconds: f64,
+    /// How long to load before measuring.
+    #[arg(long, default_value_t = 1.0)]
+    pub warm_up: f64,
     /// Where state is kept.
     #[arg(long, default_value = "memory")]
     pub engine: String,
@@ -83,9 +86,12 @@ pub struct BenchOptions {
     /// How the nodes talk.
     #[arg(long, value_enum, default_value_t = Network::Quic)]
     pub transport: Network,
-    /// Nodes as processes of their own, with this process as their client.
-    #[arg(long)]
+    /// Nodes as processes of their own, so many, with this process as their client over QUIC.
+    #[arg(long, value_name = "NODES", value_parser = clap::value_parser!(u64).range(1..=9))]
     pub processes: Option<u64>,
+    /// The `repertoire` command that those processes run; this program by default.
+    #[arg(long, value_name = "FILE", requires = "processes")]
+    pub program: Option<std::path::PathBuf>,
     /// Largest packet, in bytes; the path's by default.
     #[arg(long)]
     pub mtu: Option<u16>,

@@ -10,9 +10,6 @@ use crate::target::Target;
 use crate::worker::{Plan, Seen, Worker};
 use crate::{BenchOptions, BenchReport, limits, usage, verify};
 
-/// Time before measuring begins.
-const WARM_UP: Duration = Duration::from_secs(1);
-
 /// Starts what is to be measured, loads it, reads back, and reports.
 ///
 /// # Errors
@@ -27,7 +24,7 @@ pub async fn run(options: BenchOptions) -> Result<BenchReport, Error> {
         Some(limits::measure(target.folder()).map_err(failed)?)
     };
     let children = target.children();
-    let warm_until = Instant::now() + WARM_UP;
+    let warm_until = Instant::now() + Duration::from_secs_f64(options.warm_up.max(0.0));
     let until = warm_until + Duration::from_secs_f64(options.seconds.max(0.1));
     let workers = spawn(&options, &target, warm_until, until)?;
     tokio::time::sleep_until(warm_until.into()).await;

@@ -1,104 +1,87 @@
 //! What the load goes to.
 
-use std::time::Duration;
+mod local;
+mod processes;
 
-use repertoire::{LocalCluster, LocalOptions};
-use repertoire_client::{Client, Keyspace};
-use repertoire_core::{Descriptor, Error, KeyspaceId, NodeId};
-use repertoire_transport_quic::Mtu;
+use repertoire_client::Keyspace;
+use repertoire_core::Error;
 
 use crate::BenchOptions;
+use local::Local;
+use processes::Processes;
 
+/// The keyspace's and the cluster's name.
 const NAME: &str = "bench";
 
-/// A cluster in this process.
-pub(crate) struct Target {
-    cluster: LocalCluster,
-    client: Client,
-    keyspace: Keyspace,
+/// Where the nodes are.
+pub(crate) enum Target {
+    /// In this process; the client's calls do not leave it.
+    Local(Box<Local>),
+    /// In processes of their own; the client talks to them over QUIC.
+    Processes(Box<Processes>),
 }
 
 impl Target {
     pub(crate) async fn start(options: &BenchOptions) -> Result<Self, Error> {
-        let mut local = LocalOptions::new("bench");
-        local.folder.clone_from(&options.data);
-        if let Some(mtu) = options.mtu {
-            local.quic.mtu = Mtu::Fixed(mtu);
-        }
-        let nodes: Vec<NodeId> = (1..=local.nodes).map(NodeId).collect();
-        let alone = options.protocol == "standalone";
-        let members = if alone {
-            nodes.get(..1).unwrap_or_default()
-        } else {
-            &nodes
-        };
-        let mut keyspace =
-            Descriptor::single_shard(KeyspaceId(1), NAME, &options.protocol, members);
-        keyspace.options.acks = options.acks();
-        keyspace.options.durability = options.medium();
-        keyspace.engine.name.clone_from(&options.engine);
-        keyspace.log_format.name.clone_from(&options.log_format);
-        let cluster = LocalCluster::start(local, vec![keyspace]).await?;
-        cluster.ready(Duration::from_secs(30)).await?;
-        let leader = cluster.node(NodeId(1))?.handle().clone();
-        let client = Client::builder()
-            .node(leader)
-            .deadline(Duration::from_secs(30))
-            .acks(options.acks())
-            .build()
-            .await?;
-        let keyspace = client.keyspace(NAME).await?;
-        Ok(Self {
-            cluster,
-            client,
-            keyspace,
+        Ok(match options.processes {
+            None => Self::Local(Box::new(Local::start(options).await?)),
+            Some(nodes) => Self::Processes(Box::new(Processes::start(options, nodes).await?)),
         })
     }
 
     pub(crate) const fn keyspace(&self) -> &Keyspace {
-        &self.keyspace
+        match self {
+            Self::Local(target) => target.keyspace(),
+            Self::Processes(target) => target.keyspace(),
+        }
     }
 
     /// A client that reads at a follower.
     pub(crate) async fn follower(&self) -> Result<Keyspace, Error> {
-        let follower = self.cluster.ids().last().unwrap_or(NodeId(1));
-        let handle = self.cluster.node(follower)?.handle().clone();
-        let client = Client::builder().node(handle).build().await?;
-        Ok(client.keyspace(NAME).await?.at(follower))
+        match self {
+            Self::Local(target) => target.follower().await,
+            Self::Processes(target) => Ok(target.follower()),
+        }
     }
 
     /// `fdatasync` calls of all nodes so far.
     pub(crate) async fn syncs(&self) -> u64 {
-        let mut syncs = 0;
-        for id in self.cluster.ids() {
-            let Ok(node) = self.cluster.node(id) else {
-                continue;
-            };
-            let status = node.handle().status().await.unwrap_or_default();
-            syncs += status
-                .pointer("/log/syncs")
-                .and_then(serde_json::Value::as_u64)
-                .unwrap_or(0);
+        match self {
+            Self::Local(target) => target.syncs().await,
+            Self::Processes(target) => target.syncs().await,
         }
-        syncs
     }
 
     /// Processes beside this one.
-    #[allow(
-        clippy::unused_self,
-        reason = "targets with processes of their own will have some"
-    )]
     pub(crate) fn children(&self) -> Vec<u32> {
-        Vec::new()
+        match self {
+            Self::Local(_) => Vec::new(),
+            Self::Processes(target) => target.pids(),
+        }
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {
-        self.cluster.folder()
+        match self {
+            Self::Local(target) => target.folder(),
+            Self::Processes(target) => target.folder(),
+        }
     }
 
     pub(crate) async fn stop(self) -> Result<(), Error> {
-        drop(self.keyspace);
-        drop(self.client);
-        self.cluster.stop().await
+        match self {
+            Self::Local(target) => target.stop().await,
+            Self::Processes(target) => {
+                target.stop();
+                Ok(())
+            }
+        }
     }
+}
+
+/// The `fdatasync` calls in a node's report of itself.
+fn syncs_in(status: &serde_json::Value) -> u64 {
+    status
+        .pointer("/log/syncs")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or(0)
 }

@@ -7,7 +7,9 @@ use crate::Context;
 use crate::failure::{FAILURE, Failure};
 use crate::output::Output;
 
-/// Put load on a cluster of three nodes in this process, and read back what was acknowledged.
+/// Put load on a cluster of its own, and read back what was acknowledged.
+///
+/// Three nodes in this process, or, with `--processes`, in processes of their own that are reached over QUIC.
 ///
 /// Exit code 1 when a request failed or an acknowledged write was lost.
 #[derive(Clone, Debug, Args)]

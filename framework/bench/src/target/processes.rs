@@ -1,0 +1,191 @@
+//! Nodes as processes of their own: the `repertoire` command, started once per node.
+
+mod files;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use repertoire_client::{Client, Keyspace, TlsFiles, TlsIdentity};
+use repertoire_core::{Error, ErrorKind, NodeId};
+use repertoire_transport_quic::QuicSettings;
+
+use super::NAME;
+use crate::BenchOptions;
+
+/// Longest wait for the nodes to know the keyspace.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// See the module's documentation.
+pub(crate) struct Processes {
+    /// Removed in the end, unless the folder was named.
+    _temporary: Option<tempfile::TempDir>,
+    folder: PathBuf,
+    children: Children,
+    client: Client,
+    keyspace: Keyspace,
+}
+
+/// Killed with whoever holds them.
+struct Children(Vec<Child>);
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // One that has ended already is what was wanted.
+            let _ended = child.kill();
+            let _waited = child.wait();
+        }
+    }
+}
+
+impl Processes {
+    pub(crate) async fn start(options: &BenchOptions, nodes: u64) -> Result<Self, Error> {
+        let temporary = match options.data {
+            Some(_) => None,
+            None => Some(tempfile::tempdir().map_err(|e| failed("make a folder", &e))?),
+        };
+        let folder = match (&options.data, &temporary) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(folder)) => folder.path().to_path_buf(),
+            (None, None) => std::env::temp_dir(),
+        };
+        std::fs::create_dir_all(&folder).map_err(|e| failed("make a folder", &e))?;
+        let program = match &options.program {
+            Some(program) => program.clone(),
+            None => std::env::current_exe().map_err(|e| failed("find this program", &e))?,
+        };
+        let addresses = files::write(&folder, options, nodes)?;
+        let mut children = Children(Vec::new());
+        for id in 1..=nodes {
+            run(&program, &folder, id)?;
+            children.0.push(serve(&program, &folder, id)?);
+        }
+        let client = connect(options, &folder, &addresses).await?;
+        let keyspace = known(&client).await?;
+        Ok(Self {
+            _temporary: temporary,
+            folder,
+            children,
+            client,
+            keyspace,
+        })
+    }
+
+    pub(crate) const fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    pub(crate) fn follower(&self) -> Keyspace {
+        let last = NodeId(self.children.0.len() as u64);
+        self.keyspace.at(last)
+    }
+
+    pub(crate) async fn syncs(&self) -> u64 {
+        let mut syncs = 0;
+        for id in 1..=self.children.0.len() as u64 {
+            let status = self.client.status(NodeId(id)).await.unwrap_or_default();
+            syncs += super::syncs_in(&status);
+        }
+        syncs
+    }
+
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.children.0.iter().map(Child::id).collect()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn stop(self) {
+        drop(self.keyspace);
+        drop(self.client);
+        drop(self.children);
+    }
+}
+
+fn failed(what: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::StorageFailed, what).with("detail", error)
+}
+
+fn command(program: &Path, folder: &Path, verb: &str, id: u64) -> Command {
+    let mut command = Command::new(program);
+    let config = files::config_name(id);
+    command
+        .current_dir(folder)
+        .args([verb, "--config", &config, "--output", "json"])
+        .stdin(Stdio::null());
+    command
+}
+
+/// Formats a node's folder.
+fn run(program: &Path, folder: &Path, id: u64) -> Result<(), Error> {
+    let output = command(program, folder, "format", id)
+        .output()
+        .map_err(|e| failed("run a node", &e).with("program", program.display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(failed("format a node", &told))
+}
+
+/// Starts a node and waits until it listens.
+fn serve(program: &Path, folder: &Path, id: u64) -> Result<Child, Error> {
+    let mut child = command(program, folder, "serve", id)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| failed("run a node", &e).with("program", program.display()))?;
+    let mut line = String::new();
+    let told = child.stdout.take().map(BufReader::new);
+    let read = told.map(|mut told| told.read_line(&mut line));
+    if matches!(read, Some(Ok(read)) if read > 0) {
+        return Ok(child);
+    }
+    let _ended = child.kill();
+    let _waited = child.wait();
+    Err(failed("start a node", &"it ended before it listened").with("node", id))
+}
+
+async fn connect(
+    options: &BenchOptions,
+    folder: &Path,
+    addresses: &[String],
+) -> Result<Client, Error> {
+    let tls = TlsIdentity::load(&TlsFiles {
+        ca: folder.join(files::AUTHORITY),
+        cert: folder.join(files::CLIENT_CERT),
+        key: folder.join(files::CLIENT_KEY),
+    })?;
+    let mut settings = QuicSettings::default();
+    if let Some(mtu) = options.mtu {
+        settings.mtu = repertoire_transport_quic::Mtu::Fixed(mtu);
+    }
+    let mut builder = Client::builder()
+        .tls(tls)
+        .network(settings)
+        .deadline(Duration::from_secs(30))
+        .acks(options.acks());
+    for address in addresses {
+        builder = builder.address(address);
+    }
+    builder.build().await
+}
+
+/// The keyspace, once its leader takes writes.
+async fn known(client: &Client) -> Result<Keyspace, Error> {
+    let found = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match client.keyspace(NAME).await {
+                Ok(keyspace) => break keyspace,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    });
+    let late = || Error::new(ErrorKind::Timeout, "wait for the keyspace").with("keyspace", NAME);
+    let keyspace = found.await.map_err(|_| late())?;
+    keyspace.put(b"bench-is-ready", b"").await?;
+    Ok(keyspace)
+}
