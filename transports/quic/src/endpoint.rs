@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::certs::TlsIdentity;
 use crate::congestion::Uncork;
-use crate::settings::{Mtu, QuicSettings};
+use crate::settings::{MTU_MAX, Mtu, QuicSettings};
 use crate::tls;
 
 /// One-way streams that a peer may open: one per class, and room for a later version's.
@@ -93,11 +93,13 @@ fn endpoint(
 ) -> Result<Endpoint, Error> {
     settings.mtu.validate()?;
     let mut config = EndpointConfig::default();
-    if let Mtu::Fixed(bytes) = settings.mtu {
-        config
-            .max_udp_payload_size(bytes.max(1472))
-            .map_err(|e| failed("mtu", e))?;
-    }
+    let largest = match settings.mtu {
+        Mtu::Auto => MTU_MAX,
+        Mtu::Fixed(bytes) => bytes.max(1472),
+    };
+    config
+        .max_udp_payload_size(largest)
+        .map_err(|e| failed("mtu", e))?;
     let socket = socket(local, settings).map_err(|e| failed(&local.to_string(), e))?;
     Endpoint::new(config, server, socket, Arc::new(TokioRuntime)).map_err(|e| failed("socket", e))
 }
@@ -148,7 +150,9 @@ fn transport(settings: &QuicSettings, uncork: &Uncork) -> TransportConfig {
         .enable_segmentation_offload(settings.segmentation_offload);
     match settings.mtu {
         Mtu::Auto => {
-            config.mtu_discovery_config(Some(MtuDiscoveryConfig::default()));
+            let mut search = MtuDiscoveryConfig::default();
+            search.upper_bound(MTU_MAX);
+            config.mtu_discovery_config(Some(search));
         }
         Mtu::Fixed(bytes) => {
             config

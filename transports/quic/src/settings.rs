@@ -20,7 +20,8 @@ pub const MTU_MIN: u16 = 1200;
 /// How large packets are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mtu {
-    /// Starts at 1200 bytes and searches upwards, to what the internet carries.
+    /// Starts at 1200 bytes and searches upwards, to what the path carries or [`MTU_MAX`]: jumbo
+    /// frames and loopback are found without a setting.
     #[default]
     Auto,
     /// Exactly this many bytes, for links that are known to carry them (loopback, jumbo frames).
