@@ -17,6 +17,18 @@ const READS_MAX: usize = 256;
 /// Most bytes of writes in a burst, so that a connection takes a fair share of the client's buffer.
 const WRITE_BYTES_MAX: usize = 2 << 20;
 
+/// Bytes that operations are encoded into at a time.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// Bytes of an operation beside its key and value, or its arguments: more than there are.
+const HEAD_BYTES: usize = 64;
+
+/// Takes a vector, and leaves an empty one that holds as many.
+fn renew<T>(items: &mut Vec<T>) -> Vec<T> {
+    let next = Vec::with_capacity(items.len());
+    std::mem::replace(items, next)
+}
+
 /// Where a reply comes from.
 pub(crate) enum Slot {
     /// It is there.
@@ -69,6 +81,7 @@ impl Burst {
     /// A plain `SET`.
     pub(crate) fn put(&mut self, key: &[u8], payload: &[u8], stamp: u64) {
         encode_string(payload, stamp, &mut self.scratch);
+        self.reserve(HEAD_BYTES + key.len() + self.scratch.len());
         let put = Operation::Put {
             key,
             value: &self.scratch,
@@ -103,6 +116,7 @@ impl Burst {
     }
 
     fn push_call(&mut self, slot: Slot) {
+        self.reserve(HEAD_BYTES + self.args.len());
         let call = Operation::Call {
             function: function::NAME,
             args: &self.args,
@@ -123,13 +137,20 @@ impl Burst {
         self.slots.push(slot);
     }
 
-    /// Takes the commands out.
+    /// Takes the commands out. The next burst is likely to be as long.
     pub(crate) fn take(&mut self) -> (Vec<Slot>, Vec<Bytes>, Vec<ReadQuery>) {
         self.bytes = 0;
         (
-            std::mem::take(&mut self.slots),
-            std::mem::take(&mut self.operations),
-            std::mem::take(&mut self.queries),
+            renew(&mut self.slots),
+            renew(&mut self.operations),
+            renew(&mut self.queries),
         )
+    }
+
+    /// Makes room for an operation: many share an allocation.
+    fn reserve(&mut self, len: usize) {
+        if self.buffer.capacity() < len {
+            self.buffer = BytesMut::with_capacity(len.max(BUFFER_BYTES));
+        }
     }
 }

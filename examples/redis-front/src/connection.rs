@@ -120,14 +120,16 @@ fn decode(frame: &[u8]) -> Result<Vec<&[u8]>, ProtocolError> {
     let Some((RangeFrame::Array(items), _)) = decoded else {
         return Err(wrong());
     };
-    let argument = |item: RangeFrame| match item {
-        RangeFrame::BulkString((from, to)) => frame.get(from..to),
-        _ => None,
-    };
-    items
-        .into_iter()
-        .map(|item| argument(item).ok_or_else(wrong))
-        .collect()
+    let mut args = Vec::with_capacity(items.len());
+    for item in items {
+        match item {
+            RangeFrame::BulkString((from, to)) => {
+                args.push(frame.get(from..to).ok_or_else(wrong)?);
+            }
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(args)
 }
 
 /// Says what is wrong with the stream, and ends it.

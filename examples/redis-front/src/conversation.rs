@@ -32,6 +32,7 @@ pub(crate) struct Conversation {
     pub(crate) burst: Burst,
     /// Encoded replies.
     pub(crate) out: BytesMut,
+    last: Option<&'static Command>,
 }
 
 impl Conversation {
@@ -45,6 +46,7 @@ impl Conversation {
             },
             burst: Burst::default(),
             out: BytesMut::new(),
+            last: None,
         }
     }
 
@@ -81,9 +83,15 @@ impl Conversation {
         }
     }
 
-    fn check(&self, args: &[&[u8]]) -> Result<&'static Command, Reply> {
+    fn check(&mut self, args: &[&[u8]]) -> Result<&'static Command, Reply> {
         let name = args.first().copied().unwrap_or_default();
-        let command = commands::find(name).ok_or_else(|| failures::unknown_command(args))?;
+        // Pipelines repeat themselves.
+        let same = self
+            .last
+            .filter(|last| name.eq_ignore_ascii_case(last.name.as_bytes()));
+        let command = same.or_else(|| commands::find(name));
+        let command = command.ok_or_else(|| failures::unknown_command(args))?;
+        self.last = Some(command);
         if !command.takes(args.len()) {
             return Err(failures::arity_of(command));
         }

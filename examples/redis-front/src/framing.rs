@@ -116,7 +116,14 @@ fn number(rest: &[u8], long: &str, wrong: &str) -> Result<Option<(i64, usize)>, 
         return Ok(None);
     }
     let digits = rest.get(1..end).unwrap_or_default();
-    let number = crate::families::integer(digits).map_err(|_| format!("invalid {wrong} length"))?;
+    let number = match digits {
+        // Most lengths: worth a short way.
+        [one @ b'0'..=b'9'] => i64::from(one - b'0'),
+        [tens @ b'1'..=b'9', ones @ b'0'..=b'9'] => {
+            i64::from(tens - b'0') * 10 + i64::from(ones - b'0')
+        }
+        other => crate::families::integer(other).map_err(|_| format!("invalid {wrong} length"))?,
+    };
     Ok(Some((number, end + 2)))
 }
 
