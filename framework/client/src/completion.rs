@@ -1,5 +1,6 @@
 //! Outcomes of pipelined requests, in batches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -63,7 +64,9 @@ impl Completion {
 /// Completions that wait to be fetched, for all pipelines of a client.
 #[derive(Debug, Default)]
 pub(crate) struct Pipes {
-    pipes: Vec<Option<Pipe>>,
+    /// By number. Closed ones leave nothing behind: a server opens pipes for each connection.
+    pipes: BTreeMap<u32, Pipe>,
+    opened: u32,
     touched: Vec<u32>,
 }
 
@@ -75,28 +78,32 @@ struct Pipe {
 }
 
 impl Pipes {
-    /// Opens a pipe. Its number is never used again.
+    /// Opens a pipe. Its number is not used again before four billion others were.
     pub(crate) fn open(&mut self) -> (u32, Arc<Notify>) {
         let arrived = Arc::new(Notify::new());
-        let number = u32::try_from(self.pipes.len()).unwrap_or(u32::MAX);
-        self.pipes.push(Some(Pipe {
+        // Not one that is still open after the numbers went around.
+        while self.pipes.contains_key(&self.opened) {
+            self.opened = self.opened.wrapping_add(1);
+        }
+        let number = self.opened;
+        self.opened = self.opened.wrapping_add(1);
+        let pipe = Pipe {
             ready: Vec::new(),
             arrived: Arc::clone(&arrived),
             is_touched: false,
-        }));
+        };
+        self.pipes.insert(number, pipe);
         (number, arrived)
     }
 
     /// Closes a pipe: what still comes for it is dropped.
     pub(crate) fn close(&mut self, number: u32) {
-        if let Some(pipe) = self.pipes.get_mut(number as usize) {
-            *pipe = None;
-        }
+        self.pipes.remove(&number);
     }
 
     /// Takes everything. `into` must be empty; its memory is reused.
     pub(crate) fn take(&mut self, number: u32, into: &mut Vec<Completion>) {
-        if let Some(Some(pipe)) = self.pipes.get_mut(number as usize) {
+        if let Some(pipe) = self.pipes.get_mut(&number) {
             std::mem::swap(&mut pipe.ready, into);
         }
     }
@@ -179,7 +186,7 @@ impl Pipes {
     /// Wakes the readers of every pipe that got something since the last call.
     pub(crate) fn wake(&mut self) {
         for number in self.touched.drain(..) {
-            if let Some(Some(pipe)) = self.pipes.get_mut(number as usize) {
+            if let Some(pipe) = self.pipes.get_mut(&number) {
                 pipe.is_touched = false;
                 pipe.arrived.notify_one();
             }
@@ -187,7 +194,7 @@ impl Pipes {
     }
 
     fn ready(&mut self, number: u32) -> Option<&mut Vec<Completion>> {
-        let pipe = self.pipes.get_mut(number as usize)?.as_mut()?;
+        let pipe = self.pipes.get_mut(&number)?;
         if !pipe.is_touched {
             pipe.is_touched = true;
             self.touched.push(number);
@@ -238,5 +245,8 @@ mod tests {
         let mut taken = Vec::new();
         pipes.take(pipe, &mut taken);
         assert!(taken.is_empty());
+        assert!(pipes.pipes.is_empty(), "it leaves nothing behind");
+        let (next, _) = pipes.open();
+        assert_ne!(pipe, next);
     }
 }
