@@ -81,6 +81,8 @@ pub(crate) struct Shop {
     folder: tempfile::TempDir,
     ports: Vec<u16>,
     nodes: Vec<Option<Child>>,
+    /// Variables that nodes are started with.
+    env: Vec<(String, PathBuf)>,
 }
 
 impl Shop {
@@ -101,7 +103,13 @@ impl Shop {
             folder,
             ports,
             nodes,
+            env: Vec::new(),
         }
+    }
+
+    /// Starts nodes with this variable from now on.
+    pub(crate) fn set_env(&mut self, name: &str, value: &Path) {
+        self.env.push((name.to_owned(), value.to_path_buf()));
     }
 
     /// A running cluster.
@@ -142,6 +150,7 @@ impl Shop {
         command.args([
             "serve", "--config", &config, "--output", "json", "--log", "error",
         ]);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
@@ -157,6 +166,11 @@ impl Shop {
         let mut child = self.nodes[id - 1].take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Waits for a node that ends by itself.
+    pub(crate) fn join(&mut self, id: usize) {
+        self.nodes[id - 1].take().unwrap().wait().unwrap();
     }
 
     /// The numbers of the running processes.
