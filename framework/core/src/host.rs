@@ -6,6 +6,7 @@
 //! [`Job`]s that somebody else executes in order.
 
 mod apply;
+mod backlog;
 mod executor;
 mod install;
 mod output;
@@ -22,12 +23,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::limits::APPLY_BACKLOG_MAX;
 use crate::{
     Admission, Applied, Boot, DedupTable, Descriptor, Effects, Entry, EntryId, Error, ErrorKind,
     GroupId, Incarnation, Input, InstanceGen, LogSeq, LogSlice, Machine, Mono, NodeId, Now,
     Outcome, PeerEvent, Pipeline, ReadRequest, RecoveredGroup, Registry, Reply, Status, Ticket,
     WriteOutcome, WriteRequest,
 };
+use backlog::Backlog;
 use reads::ReadDesk;
 use snapshot::SnapshotInProgress;
 
@@ -89,6 +92,8 @@ pub struct Host<M: Machine> {
     out: HostOutput<M::Message>,
     /// Bytes applied since the last durable snapshot.
     since_checkpoint: u64,
+    /// What the engine was handed and has not applied.
+    backlog: Backlog,
     failed: Option<Error>,
 }
 
@@ -142,6 +147,7 @@ impl<M: Machine> Host<M> {
             chunk_bytes: snapshot::CHUNK_BYTES,
             out: HostOutput::default(),
             since_checkpoint: 0,
+            backlog: Backlog::default(),
             failed: None,
         };
         host.flush(boot.now);
@@ -151,6 +157,13 @@ impl<M: Machine> Host<M> {
     /// Takes a write in.
     pub fn submit(&mut self, now: Now, request: WriteRequest) {
         match self.admission {
+            Admission::Open if self.backlog.bytes() >= APPLY_BACKLOG_MAX => {
+                let error = Error::new(ErrorKind::Overloaded, "write")
+                    .with("group", self.group)
+                    .with("stage", "engine")
+                    .with("behind_bytes", self.backlog.bytes());
+                self.reply_failed(request.reply_to, error);
+            }
             Admission::Open => {
                 self.pipeline.submit(now, request, &self.dedup);
                 // An inline engine answers at once: nothing is ever latched, so that a thousand
@@ -310,6 +323,11 @@ impl<M: Machine> Host<M> {
     /// The dedup table at that position.
     pub const fn dedup(&self) -> &DedupTable {
         &self.dedup
+    }
+
+    /// Bytes of entries that the engine was handed and has not applied: nothing, for an inline one.
+    pub const fn apply_backlog_bytes(&self) -> usize {
+        self.backlog.bytes()
     }
 
     /// Writes that were taken in and not yet answered.

@@ -18,6 +18,10 @@ pub const ENTRY_SEAL_BYTES: usize = 256 * 1024;
 /// Most records in one entry.
 pub const ENTRY_RECORDS_MAX: usize = 16 * 1024;
 
+/// Entries that an engine on another thread may be behind, in bytes, before its replica refuses
+/// writes.
+pub const APPLY_BACKLOG_MAX: usize = 32 * 1024 * 1024;
+
 /// Largest frame that carries data, head and body together, in bytes.
 pub const DATA_FRAME_MAX: usize = 1024 * 1024;
 

@@ -142,6 +142,21 @@ pub trait LogStore: Send {
         Ok(())
     }
 
+    /// Keeps up to `bytes` of entries behind the checkpoint of each stream of `group`, for slow
+    /// followers. Not stored: said again after each start.
+    fn set_retention(&mut self, group: GroupId, bytes: u64) {
+        let _ = (group, bytes);
+    }
+
+    /// States on the medium that everything synced so far is, so that damage to the newest records
+    /// is told from a torn tail. For idle moments and shutdowns.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write) and [`sync`](Self::sync).
+    fn seal(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// What the log held when it was opened, per group.
     fn recovered(&self) -> &std::collections::BTreeMap<GroupId, RecoveredGroup>;
 

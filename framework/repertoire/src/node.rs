@@ -200,17 +200,7 @@ fn open_log(options: &NodeOptions, identity: &Identity) -> Result<SegmentLog<OsD
         identity: identity.incarnation.0,
         ..options.log.clone()
     };
-    let mut log = SegmentLog::open(disk, log)?;
-    for descriptor in &options.keyspaces {
-        for shard in descriptor.placement.shards.keys() {
-            let group = repertoire_core::GroupId {
-                keyspace: descriptor.id,
-                shard: *shard,
-            };
-            log.set_retention(group, descriptor.options.log_retention_bytes);
-        }
-    }
-    Ok(log)
+    SegmentLog::open(disk, log)
 }
 
 fn check_certificate(identity: &Identity, tls: &TlsIdentity) -> Result<(), Error> {

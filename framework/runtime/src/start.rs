@@ -255,6 +255,7 @@ fn recover_group(
     store: &SnapshotStore,
     log: &mut dyn LogStore,
 ) -> Result<SlotBoot, Error> {
+    log.set_retention(group, descriptor.options.log_retention_bytes);
     let recovered = log.recovered().get(&group).cloned().unwrap_or_default();
     let state = load_newest(group, descriptor, &engine, registry, store)?;
     let applied = state

@@ -70,17 +70,6 @@ pub struct SegmentLog<D> {
 }
 
 impl<D: Disk> SegmentLog<D> {
-    /// Keeps up to `bytes` of entries behind the checkpoint of each stream of `group`, for slow
-    /// followers. Not stored: the caller sets it after each start.
-    pub fn set_retention(&mut self, group: GroupId, bytes: u64) {
-        let segments = &mut self.segments;
-        let group = self.index.group_mut(group);
-        group.retention = bytes;
-        for stream in group.streams.values_mut() {
-            stream.trim(bytes, &mut |place| segments.kill(place));
-        }
-    }
-
     /// Figures since the log was opened.
     pub fn counters(&self) -> Counters {
         Counters {
@@ -118,23 +107,6 @@ impl<D: Disk> SegmentLog<D> {
     /// Gives the disk back. Nothing is synced.
     pub fn into_disk(self) -> D {
         self.disk
-    }
-
-    /// Writes down that everything synced so far is synced, unless that stands there already. Only
-    /// then is damage to the last bursts told from a torn tail. For idle moments and shutdowns.
-    ///
-    /// # Errors
-    /// As for [`LogStore::write`] and [`LogStore::sync`].
-    pub fn seal(&mut self) -> Result<(), Error> {
-        self.check()?;
-        if self.synced.stated == self.synced.upto {
-            return Ok(());
-        }
-        self.append(&[], Purpose::HOUSEKEEPING)?;
-        self.sync_log()?;
-        // The header says it of all but itself.
-        self.synced.stated = self.synced.upto;
-        Ok(())
     }
 
     /// Refuses everything after a failure.
@@ -236,6 +208,27 @@ impl<D: Disk> LogStore for SegmentLog<D> {
     fn mark_repaired(&mut self, group: GroupId) -> Result<(), Error> {
         self.check()?;
         self.write_repaired(group)
+    }
+
+    fn set_retention(&mut self, group: GroupId, bytes: u64) {
+        let segments = &mut self.segments;
+        let group = self.index.group_mut(group);
+        group.retention = bytes;
+        for stream in group.streams.values_mut() {
+            stream.trim(bytes, &mut |place| segments.kill(place));
+        }
+    }
+
+    fn seal(&mut self) -> Result<(), Error> {
+        self.check()?;
+        if self.synced.stated == self.synced.upto {
+            return Ok(());
+        }
+        self.append(&[], Purpose::HOUSEKEEPING)?;
+        self.sync_log()?;
+        // The header says it of all but itself.
+        self.synced.stated = self.synced.upto;
+        Ok(())
     }
 
     fn recovered(&self) -> &BTreeMap<GroupId, RecoveredGroup> {

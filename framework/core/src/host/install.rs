@@ -113,6 +113,7 @@ impl<M: Machine> Host<M> {
         self.frontier = header.frontier.clone();
         self.snapshot = None;
         self.since_checkpoint = 0;
+        self.backlog.clear();
         self.pipeline.stood_down();
         self.reads.engine_replaced();
         let (position, frontier) = (header.position, header.frontier.clone());

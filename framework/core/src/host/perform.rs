@@ -148,6 +148,7 @@ impl<M: Machine> Host<M> {
     pub(super) fn take_result(&mut self, now: Now, result: JobResult) {
         match result {
             JobResult::Applied(position) => {
+                self.backlog.applied(position.lsn);
                 self.pipeline.applied(position.lsn);
                 self.machine
                     .step(now, Input::Applied(position.lsn), &mut self.fx);

@@ -23,6 +23,13 @@ pub(crate) enum LogCommand {
         /// The operations, in order.
         ops: Vec<GroupLogOp>,
     },
+    /// Keep so many bytes of a replica's log for slow followers.
+    Retain {
+        /// The replica.
+        group: GroupId,
+        /// The bytes.
+        bytes: u64,
+    },
     /// Read entries back.
     Read {
         /// The replica that asks.
@@ -43,6 +50,8 @@ pub(crate) struct LogStats {
     pub(crate) syncs: AtomicU64,
     /// Operations written.
     pub(crate) operations: AtomicU64,
+    /// Bytes that the log occupies.
+    pub(crate) bytes_on_disk: AtomicU64,
 }
 
 /// Stops the log after everything queued is on stable storage.
@@ -109,6 +118,7 @@ impl LogActor {
                     self.pending.append(&mut ops);
                     self.pending_burst = burst;
                 }
+                LogCommand::Retain { group, bytes } => self.store.set_retention(group, bytes),
                 LogCommand::Read {
                     group,
                     instance,
@@ -122,6 +132,8 @@ impl LogActor {
         }
         self.answer(reads);
         self.prepare(ctx);
+        let bytes = self.store.bytes_on_disk();
+        self.stats.bytes_on_disk.store(bytes, Ordering::Relaxed);
     }
 
     fn write_pending(&mut self, ctx: &mut Context<Self>) {
@@ -236,7 +248,7 @@ impl Handler<FlushAndStop> for LogActor {
         self.turn(ctx);
         let result = match self.failed.take() {
             Some(error) => Err(error),
-            None => self.store.sync(),
+            None => self.store.sync().and_then(|()| self.store.seal()),
         };
         ctx.stop();
         MessageResult(result)

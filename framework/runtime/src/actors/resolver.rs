@@ -1,13 +1,16 @@
-//! The Resolver actor: runs the users' conflict handlers on a thread of their own.
+//! The Resolver actor: runs the users' conflict handlers, one thread per keyspace that has conflicts.
 //!
 //! A handler may be slow and may panic; it harms its own keyspace only. A keyspace whose handler
-//! panicked gets "not resolved", and the conflict stays recorded.
+//! panicked gets "not resolved", and the conflict stays recorded. One whose handler never returns
+//! has its later conflicts wait; no other thread waits with them.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler};
 use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
 use repertoire_core::{Conflict, GroupId, InstanceGen, Resolution, Resolver, Ticket};
 
 use crate::edge::{Edge, Kick};
@@ -35,12 +38,20 @@ impl std::fmt::Debug for ResolveJob {
     }
 }
 
+/// The conflicts of one keyspace, in order, and whether a thread works on them.
+#[derive(Debug, Default)]
+struct Lane {
+    waiting: VecDeque<ResolveJob>,
+    has_thread: bool,
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct ResolverActor {
     edge: Arc<Edge<ResolveJob>>,
     inbox: Arc<Inbox>,
     taken: Vec<ResolveJob>,
+    lanes: BTreeMap<GroupId, Arc<Mutex<Lane>>>,
 }
 
 impl ResolverActor {
@@ -50,8 +61,56 @@ impl ResolverActor {
             edge,
             inbox,
             taken: Vec::new(),
+            lanes: BTreeMap::new(),
         }
     }
+
+    fn queue(&mut self, job: ResolveJob) {
+        let group = job.group;
+        let lane = Arc::clone(self.lanes.entry(group).or_default());
+        let mut held = lane.lock();
+        held.waiting.push_back(job);
+        if held.has_thread {
+            return;
+        }
+        let (work, inbox) = (Arc::clone(&lane), Arc::clone(&self.inbox));
+        // Not joined when the node stops: a handler that never returns must not hold that up.
+        let thread = std::thread::Builder::new().name(format!("resolver {group}"));
+        match thread.spawn(move || drain(&work, &inbox)) {
+            Ok(_) => held.has_thread = true,
+            Err(error) => {
+                tracing::error!(%group, %error, "No thread for a conflict handler");
+                for job in held.waiting.drain(..) {
+                    answer(&self.inbox, &job, None);
+                }
+            }
+        }
+    }
+}
+
+/// Resolves what waits, one after the other, and ends when nothing does.
+fn drain(lane: &Mutex<Lane>, inbox: &Inbox) {
+    loop {
+        let mut held = lane.lock();
+        let Some(job) = held.waiting.pop_front() else {
+            held.has_thread = false;
+            return;
+        };
+        drop(held);
+        let value = resolve(job.resolver.as_ref(), &job.conflict);
+        answer(inbox, &job, value);
+    }
+}
+
+fn answer(inbox: &Inbox, job: &ResolveJob, value: Option<Bytes>) {
+    let (group, instance, ticket) = (job.group, job.instance, job.ticket);
+    let news = JobNews::Resolved {
+        group,
+        instance,
+        ticket,
+        value,
+    };
+    inbox.put(|lanes| lanes.jobs.push(news));
 }
 
 /// Runs one handler; `None` when it failed, panicked, or keeps the siblings.
@@ -88,16 +147,7 @@ impl Handler<Kick> for ResolverActor {
         let mut taken = std::mem::take(&mut self.taken);
         self.edge.take(&mut taken);
         for job in taken.drain(..) {
-            let value = resolve(job.resolver.as_ref(), &job.conflict);
-            let (group, instance, ticket) = (job.group, job.instance, job.ticket);
-            let news = JobNews::Resolved {
-                group,
-                instance,
-                ticket,
-                value,
-            };
-            // One by one: a slow handler must not hold back the answers before it.
-            self.inbox.put(|lanes| lanes.jobs.push(news));
+            self.queue(job);
         }
         self.taken = taken;
     }

@@ -7,6 +7,7 @@ use repertoire_core::{
 };
 
 use super::{NodeActor, Slot, SlotBoot};
+use crate::actors::log::LogCommand;
 
 impl NodeActor {
     /// Starts the replicas that a descriptor places on this node and that do not run yet.
@@ -44,6 +45,8 @@ impl NodeActor {
         match Slot::start(boot, &self.identity, &self.registry, now) {
             Ok(slot) => {
                 tracing::info!(%group, "A replica started");
+                let bytes = slot.descriptor.options.log_retention_bytes;
+                self.wiring.log.push(LogCommand::Retain { group, bytes });
                 self.slots.insert(group, slot);
                 self.dirty.push(group);
             }

@@ -1,6 +1,7 @@
 //! A place for one replica, which survives the replica's panics.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -154,10 +155,9 @@ impl Slot {
     }
 }
 
-/// Differs between nodes, groups and boots.
+/// Differs between nodes, groups and boots: the hasher is keyed at random.
 fn seed(identity: &Identity, group: GroupId, instance: InstanceGen) -> u64 {
-    let low = u64::try_from(identity.incarnation.0 & u128::from(u64::MAX)).unwrap_or_default();
-    low ^ (u64::from(group.keyspace.0) << 32) ^ (u64::from(group.shard.0) << 16) ^ instance.0
+    RandomState::new().hash_one((identity.incarnation.0, group, instance))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

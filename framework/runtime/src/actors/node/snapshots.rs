@@ -122,8 +122,10 @@ impl NodeActor {
 
     /// Whether a snapshot is being made: turns then come in quick succession.
     pub(super) fn is_snapshotting(&self) -> bool {
-        self.slots
-            .values()
-            .any(|s| s.host.as_ref().is_some_and(|h| h.is_snapshotting()))
+        self.slots.values().any(|s| {
+            s.host
+                .as_ref()
+                .is_some_and(repertoire_core::Host::is_snapshotting)
+        })
     }
 }

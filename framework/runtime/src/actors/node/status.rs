@@ -25,6 +25,7 @@ impl NodeActor {
             "log": {
                 "bursts": self.wiring.log_stats.bursts.load(Ordering::Relaxed),
                 "syncs": self.wiring.log_stats.syncs.load(Ordering::Relaxed),
+                "bytes": self.wiring.log_stats.bytes_on_disk.load(Ordering::Relaxed),
                 "operations": self.wiring.log_stats.operations.load(Ordering::Relaxed),
             },
             "links": links,
@@ -41,6 +42,10 @@ fn group_status(slot: &super::Slot) -> Value {
             if let Some(object) = value.as_object_mut() {
                 object.insert("writes_in_flight".into(), json!(host.writes_in_flight()));
                 object.insert("dedup_clients".into(), json!(host.dedup().clients()));
+                object.insert(
+                    "apply_backlog_bytes".into(),
+                    json!(host.apply_backlog_bytes()),
+                );
                 object.insert("keys".into(), json!(keys(host)));
             }
             value

@@ -1,0 +1,197 @@
+//! An engine far slower than the log: memory stays bounded, clients are told, and it recovers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where its expectation does"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use repertoire::core::limits::{APPLY_BACKLOG_MAX, DATA_FRAME_MAX};
+use repertoire::core::{
+    Acks, Applied, ClientId, Descriptor, EngineCapabilities, EngineError, ErrorKind, GroupId,
+    KeyspaceId, Mono, NodeId, Operation, Outcome, PluginRef, RequestId, SnapshotChunk, Space,
+    StorageEngine, WriteBatch,
+};
+use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
+use repertoire::{LocalCluster, LocalOptions};
+
+const DATA: GroupId = GroupId::new(1, 0);
+
+/// Bytes of a value.
+const VALUE: usize = 16 * 1024;
+
+/// The default engine, on a thread of its own, and slow as long as it is told to be.
+struct Slow {
+    inner: Box<dyn StorageEngine>,
+    is_slow: Arc<AtomicBool>,
+}
+
+impl StorageEngine for Slow {
+    fn capabilities(&self) -> EngineCapabilities {
+        EngineCapabilities {
+            inline: false,
+            ..self.inner.capabilities()
+        }
+    }
+
+    fn applied(&self) -> &Applied {
+        self.inner.applied()
+    }
+
+    fn apply(&mut self, batch: &WriteBatch<'_>) -> Result<(), EngineError> {
+        while self.is_slow.load(Ordering::Relaxed) && !batch.changes.is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.inner.apply(batch)
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        self.inner.get(space, key)
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), EngineError> {
+        self.inner.scan(space, from, to, visit)
+    }
+
+    fn len(&self, space: Space) -> Result<u64, EngineError> {
+        self.inner.len(space)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.inner.bytes()
+    }
+
+    fn snapshot_begin(&mut self) -> Result<(), EngineError> {
+        self.inner.snapshot_begin()
+    }
+
+    fn snapshot_read(
+        &mut self,
+        chunk: &mut SnapshotChunk,
+        bytes_max: usize,
+    ) -> Result<bool, EngineError> {
+        self.inner.snapshot_read(chunk, bytes_max)
+    }
+
+    fn snapshot_abort(&mut self) {
+        self.inner.snapshot_abort();
+    }
+
+    fn load(&mut self, chunk: &SnapshotChunk) -> Result<(), EngineError> {
+        self.inner.load(chunk)
+    }
+
+    fn load_finish(&mut self, applied: Applied) -> Result<(), EngineError> {
+        self.inner.load_finish(applied)
+    }
+}
+
+async fn cluster(is_slow: &Arc<AtomicBool>) -> LocalCluster {
+    let mut registry = repertoire::registry();
+    let memory = Arc::clone(registry.get_engine("memory").unwrap());
+    let is_slow = Arc::clone(is_slow);
+    registry.engine(
+        "slow",
+        Arc::new(move |spec| {
+            let (inner, is_slow) = (memory(spec)?, Arc::clone(&is_slow));
+            Ok(Box::new(Slow { inner, is_slow }) as Box<dyn StorageEngine>)
+        }),
+    );
+    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
+    let mut data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
+    data.options.acks = Acks::Async;
+    data.engine = PluginRef::named("slow");
+    let mut options = LocalOptions::new("test");
+    options.registry = Arc::new(registry);
+    let cluster = LocalCluster::start(options, vec![data]).await.unwrap();
+    cluster.ready(Duration::from_secs(30)).await.unwrap();
+    cluster
+}
+
+fn put(client: ClientId, seq: u64) -> EmbeddedWrite {
+    EmbeddedWrite {
+        group: DATA,
+        id: RequestId {
+            client,
+            seq,
+            acked_upto: seq - 1,
+        },
+        acks: None,
+        deadline: Mono::NEVER,
+        body: Operation::Put {
+            key: format!("key-{}", seq % 512).as_bytes(),
+            value: &vec![b'v'; VALUE],
+            expires_at: None,
+        }
+        .encode(),
+    }
+}
+
+/// One write after the other, until one does not go well.
+async fn write_until_refused(session: &EmbeddedSession, client: ClientId) -> (u64, ErrorKind) {
+    for seq in 1.. {
+        session.write(vec![put(client, seq)]).unwrap();
+        match outcome(session).await {
+            Outcome::Written { .. } => {}
+            Outcome::Failed(error) => return (seq - 1, error.kind().clone()),
+            Outcome::Answered { .. } => panic!("a write is not answered"),
+        }
+    }
+    unreachable!("the loop has no end")
+}
+
+async fn outcome(session: &EmbeddedSession) -> Outcome {
+    let replies = tokio::time::timeout(Duration::from_secs(60), session.replies()).await;
+    replies.expect("a reply in time").remove(0).outcome
+}
+
+async fn backlog(cluster: &LocalCluster, node: u64) -> u64 {
+    let status = cluster.node(NodeId(node)).unwrap().handle().status().await;
+    let status = status.unwrap();
+    let groups = status["groups"].as_array().unwrap();
+    let group = groups.iter().find(|group| group["keyspace_id"] == 1);
+    group.unwrap()["apply_backlog_bytes"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_slow_engine_bounds_what_it_owes_and_recovers() {
+    let is_slow = Arc::new(AtomicBool::new(true));
+    let cluster = cluster(&is_slow).await;
+    let session = cluster.node(NodeId(1)).unwrap().handle().session();
+    let client = ClientId::new(clock::now().wall, 7);
+
+    let (written, refusal) = write_until_refused(&session, client).await;
+    assert_eq!(refusal, ErrorKind::Overloaded);
+    assert!(
+        written as usize * VALUE > APPLY_BACKLOG_MAX / 2,
+        "{written}"
+    );
+    for node in 1..=3 {
+        let backlog = usize::try_from(backlog(&cluster, node).await).unwrap();
+        assert!(backlog <= APPLY_BACKLOG_MAX + DATA_FRAME_MAX, "{backlog}");
+    }
+
+    is_slow.store(false, Ordering::Relaxed);
+    support::converged(&cluster, DATA).await;
+    session.write(vec![put(client, written + 1)]).unwrap();
+    let again = outcome(&session).await;
+    assert!(matches!(again, Outcome::Written { .. }), "{again:?}");
+    support::converged(&cluster, DATA).await;
+    assert_eq!(backlog(&cluster, 1).await, 0);
+    drop(session);
+    cluster.stop().await.unwrap();
+}
