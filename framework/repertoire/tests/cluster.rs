@@ -22,6 +22,17 @@ use repertoire::{LocalCluster, LocalOptions};
 
 const DATA: GroupId = GroupId::new(1, 0);
 
+/// Three nodes with one keyspace, `data`.
+async fn start() -> LocalCluster {
+    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
+    let data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
+    let cluster = LocalCluster::start(LocalOptions::new("test"), vec![data])
+        .await
+        .unwrap();
+    cluster.ready(Duration::from_secs(30)).await.unwrap();
+    cluster
+}
+
 fn puts(seqs: RangeInclusive<u64>, acks: Acks) -> Vec<EmbeddedWrite> {
     // A session of today: one from long ago counts as forgotten.
     static CLIENT: LazyLock<ClientId> = LazyLock::new(|| ClientId::new(clock::now().wall, 7));
@@ -60,7 +71,7 @@ async fn written(session: &EmbeddedSession, count: usize, copies: u8) {
 
 #[tokio::test]
 async fn three_nodes_replicate_and_agree() {
-    let cluster = support::start().await;
+    let cluster = start().await;
     let session = cluster.node(NodeId(1)).unwrap().handle().session();
     session.write(puts(1..=1000, Acks::Sync)).unwrap();
     written(&session, 1000, 3).await;
@@ -71,7 +82,7 @@ async fn three_nodes_replicate_and_agree() {
 
 #[tokio::test]
 async fn a_follower_that_was_away_catches_up() {
-    let mut cluster = support::start().await;
+    let mut cluster = start().await;
     let session = cluster.node(NodeId(1)).unwrap().handle().session();
     session.write(puts(1..=500, Acks::Sync)).unwrap();
     written(&session, 500, 3).await;
@@ -86,7 +97,7 @@ async fn a_follower_that_was_away_catches_up() {
 
 #[tokio::test]
 async fn a_restarted_cluster_holds_everything_and_remembers_request_ids() {
-    let mut cluster = support::start().await;
+    let mut cluster = start().await;
     let session = cluster.node(NodeId(1)).unwrap().handle().session();
     session.write(puts(1..=300, Acks::Majority)).unwrap();
     written(&session, 300, 2).await;

@@ -1,4 +1,5 @@
-//! An engine far slower than the log: memory stays bounded, clients are told, and it recovers.
+//! An engine that stands still while the log goes on: memory stays bounded, clients are told, and
+//! it recovers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,10 +11,10 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
 use repertoire::core::limits::{APPLY_BACKLOG_MAX, DATA_FRAME_MAX};
 use repertoire::core::{
     Acks, Applied, ClientId, Descriptor, EngineCapabilities, EngineError, ErrorKind, GroupId,
@@ -28,10 +29,33 @@ const DATA: GroupId = GroupId::new(1, 0);
 /// Bytes of a value.
 const VALUE: usize = 16 * 1024;
 
-/// The default engine, on a thread of its own, and slow as long as it is told to be.
+/// Holds engines up while it is shut.
+struct Gate {
+    is_shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn shut() -> Arc<Self> {
+        let (is_shut, opened) = (Mutex::new(true), Condvar::new());
+        Arc::new(Self { is_shut, opened })
+    }
+
+    fn open(&self) {
+        *self.is_shut.lock() = false;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut is_shut = self.is_shut.lock();
+        self.opened.wait_while(&mut is_shut, |is_shut| *is_shut);
+    }
+}
+
+/// The default engine, on a thread of its own, and behind a gate.
 struct Slow {
     inner: Box<dyn StorageEngine>,
-    is_slow: Arc<AtomicBool>,
+    gate: Arc<Gate>,
 }
 
 impl StorageEngine for Slow {
@@ -47,8 +71,8 @@ impl StorageEngine for Slow {
     }
 
     fn apply(&mut self, batch: &WriteBatch<'_>) -> Result<(), EngineError> {
-        while self.is_slow.load(Ordering::Relaxed) && !batch.changes.is_empty() {
-            std::thread::sleep(Duration::from_millis(1));
+        if !batch.changes.is_empty() {
+            self.gate.pass();
         }
         self.inner.apply(batch)
     }
@@ -100,15 +124,15 @@ impl StorageEngine for Slow {
     }
 }
 
-async fn cluster(is_slow: &Arc<AtomicBool>) -> LocalCluster {
+async fn cluster(gate: &Arc<Gate>) -> LocalCluster {
     let mut registry = repertoire::registry();
     let memory = Arc::clone(registry.get_engine("memory").unwrap());
-    let is_slow = Arc::clone(is_slow);
+    let gate = Arc::clone(gate);
     registry.engine(
         "slow",
         Arc::new(move |spec| {
-            let (inner, is_slow) = (memory(spec)?, Arc::clone(&is_slow));
-            Ok(Box::new(Slow { inner, is_slow }) as Box<dyn StorageEngine>)
+            let (inner, gate) = (memory(spec)?, Arc::clone(&gate));
+            Ok(Box::new(Slow { inner, gate }) as Box<dyn StorageEngine>)
         }),
     );
     let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
@@ -169,15 +193,15 @@ async fn backlog(cluster: &LocalCluster, node: u64) -> u64 {
 
 #[tokio::test]
 async fn a_slow_engine_bounds_what_it_owes_and_recovers() {
-    let is_slow = Arc::new(AtomicBool::new(true));
-    let cluster = cluster(&is_slow).await;
+    let gate = Gate::shut();
+    let cluster = cluster(&gate).await;
     let session = cluster.node(NodeId(1)).unwrap().handle().session();
     let client = ClientId::new(clock::now().wall, 7);
 
     let (written, refusal) = write_until_refused(&session, client).await;
     assert_eq!(refusal, ErrorKind::Overloaded);
     assert!(
-        written as usize * VALUE > APPLY_BACKLOG_MAX / 2,
+        usize::try_from(written).unwrap() * VALUE > APPLY_BACKLOG_MAX / 2,
         "{written}"
     );
     for node in 1..=3 {
@@ -185,7 +209,7 @@ async fn a_slow_engine_bounds_what_it_owes_and_recovers() {
         assert!(backlog <= APPLY_BACKLOG_MAX + DATA_FRAME_MAX, "{backlog}");
     }
 
-    is_slow.store(false, Ordering::Relaxed);
+    gate.open();
     support::converged(&cluster, DATA).await;
     session.write(vec![put(client, written + 1)]).unwrap();
     let again = outcome(&session).await;

@@ -2,21 +2,8 @@
 
 use std::time::Duration;
 
-use repertoire::core::{
-    Answer, Descriptor, GroupId, KeyspaceId, Mono, NodeId, Outcome, ReadLevel, ReadQuery,
-};
-use repertoire::{LocalCluster, LocalOptions};
-
-/// Three nodes with one keyspace, `data`.
-pub(crate) async fn start() -> LocalCluster {
-    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
-    let data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
-    let cluster = LocalCluster::start(LocalOptions::new("test"), vec![data])
-        .await
-        .unwrap();
-    cluster.ready(Duration::from_secs(30)).await.unwrap();
-    cluster
-}
+use repertoire::LocalCluster;
+use repertoire::core::{Answer, GroupId, Mono, NodeId, Outcome, ReadLevel, ReadQuery};
 
 /// Digest of a keyspace at one node, with the position it was read at.
 pub(crate) async fn digest(cluster: &LocalCluster, node: NodeId, group: GroupId) -> (String, u128) {
