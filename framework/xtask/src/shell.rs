@@ -22,6 +22,23 @@ pub fn cargo() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
+/// A command without the variables that cargo sets for the program it runs, which is this one. Build scripts watch
+/// some of them (that of `ring` does), and would be run again, with all that depends on them, whenever cargo is
+/// called from here and by hand in turn.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+        {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
 /// Prints and runs a command in `dir` with inherited output and no input.
 ///
 /// # Errors
@@ -29,7 +46,7 @@ pub fn cargo() -> String {
 pub fn run(dir: &Path, program: &str, args: &[&str], env: &[(&str, &str)]) -> Result<()> {
     let shown = show(program, args, env);
     output::line(format_args!("$ {shown}"));
-    let status = Command::new(program)
+    let status = command(program)
         .args(args)
         .envs(env.iter().copied())
         .current_dir(dir)
@@ -48,7 +65,7 @@ pub fn run(dir: &Path, program: &str, args: &[&str], env: &[(&str, &str)]) -> Re
 /// # Errors
 /// When the program cannot be started.
 pub fn capture(dir: &Path, program: &str, args: &[&str], env: &[(&str, &str)]) -> Result<Captured> {
-    let out = Command::new(program)
+    let out = command(program)
         .args(args)
         .envs(env.iter().copied())
         .current_dir(dir)
