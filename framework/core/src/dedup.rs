@@ -37,6 +37,7 @@ pub struct Remembered {
     pub result: Bytes,
 }
 
+// ANCHOR: verdict
 /// Verdict on an incoming request id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -51,6 +52,7 @@ pub enum Verdict {
     /// So far ahead of the client's oldest unanswered write that the window cannot hold both.
     Ahead,
 }
+// ANCHOR_END: verdict
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Session {

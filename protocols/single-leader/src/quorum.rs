@@ -25,6 +25,7 @@ impl Tally {
         self.voters = self.others.len() + 1;
     }
 
+    // ANCHOR: satisfied_upto
     /// The highest position that satisfies `acks`; everything below it does too. Zero when the
     /// group is too small for that mode.
     pub(crate) fn satisfied_upto(&self, acks: Acks) -> Lsn {
@@ -40,6 +41,7 @@ impl Tally {
                 .map_or(Lsn::ZERO, |n| self.own.min(*n)),
         }
     }
+    // ANCHOR_END: satisfied_upto
 
     /// Whether the record at `lsn` and everything before it has the copies that `acks` wants.
     pub(crate) fn is_satisfied(&self, lsn: Lsn, acks: Acks) -> bool {

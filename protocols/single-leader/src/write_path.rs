@@ -105,6 +105,7 @@ impl Leading {
         }
     }
 
+    // ANCHOR: reached
     /// How many pending entries may become visible: the longest prefix of which each entry has the
     /// copies that it asks for, and whose last one was made in this epoch (Raft §5.4.2, figure 8:
     /// copies of an older entry alone do not protect it).
@@ -123,6 +124,7 @@ impl Leading {
         }
         reached
     }
+    // ANCHOR_END: reached
 }
 
 impl SingleLeader {

@@ -64,6 +64,7 @@ impl<D: Disk> SegmentLog<D> {
         Ok(())
     }
 
+    // ANCHOR: burst_header
     fn burst_header(&self, drafts: &[Draft<'_>]) -> Draft<'static> {
         let info = BurstInfo {
             synced_upto: self.synced.burst,
@@ -81,6 +82,7 @@ impl<D: Disk> SegmentLog<D> {
             body: &[],
         }
     }
+    // ANCHOR_END: burst_header
 
     /// The burst is written: the log ends after it.
     fn advance(&mut self, encoded: &Encoded, drafts: &[Draft<'_>]) {
