@@ -98,6 +98,12 @@ pub struct BenchOptions {
     /// Where the nodes keep their data; a temporary folder by default.
     #[arg(long)]
     pub data: Option<std::path::PathBuf>,
+    /// Bytes of log after which a snapshot is made; the keyspace's default when absent.
+    #[arg(long)]
+    pub checkpoint_bytes: Option<u64>,
+    /// Bytes of log kept for slow followers; the keyspace's default when absent.
+    #[arg(long)]
+    pub log_retention_bytes: Option<u64>,
     /// Skip the measurement of the machine's limits.
     #[arg(long)]
     pub no_limits: bool,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use repertoire_client::Keyspace;
 use repertoire_core::{Error, ErrorKind};
 
 use crate::load::Load;
@@ -26,7 +27,7 @@ pub async fn run(options: BenchOptions) -> Result<BenchReport, Error> {
     let children = target.children();
     let warm_until = Instant::now() + Duration::from_secs_f64(options.warm_up.max(0.0));
     let until = warm_until + Duration::from_secs_f64(options.seconds.max(0.1));
-    let workers = spawn(&options, &target, warm_until, until)?;
+    let workers = spawn(&options, target.keyspace(), warm_until, until)?;
     tokio::time::sleep_until(warm_until.into()).await;
     let (cpu, syncs) = (usage::cpu_seconds(&children), target.syncs().await);
     tokio::time::sleep_until(until.into()).await;
@@ -58,11 +59,12 @@ pub async fn run(options: BenchOptions) -> Result<BenchReport, Error> {
     })
 }
 
-type Running = tokio::task::JoinHandle<Result<Seen, Error>>;
+pub(crate) type Running = tokio::task::JoinHandle<Result<Seen, Error>>;
 
-fn spawn(
+/// Starts the clients that `options` ask for.
+pub(crate) fn spawn(
     options: &BenchOptions,
-    target: &Target,
+    keyspace: &Keyspace,
     warm_until: Instant,
     until: Instant,
 ) -> Result<Vec<Running>, Error> {
@@ -80,7 +82,7 @@ fn spawn(
         };
         let keys = options.keys / clients as u64;
         let load = Load::new(client as u64, keys, options.value_size);
-        let worker = Worker::new(target.keyspace().pipeline(), load, plan);
+        let worker = Worker::new(keyspace.pipeline(), load, plan);
         let worker = worker
             .map_err(|e| Error::new(ErrorKind::Unexpected, "make a histogram").with("detail", e))?;
         workers.push(tokio::spawn(worker.run()));

@@ -1,7 +1,7 @@
 //! What the load goes to.
 
 mod local;
-mod processes;
+pub(crate) mod processes;
 
 use repertoire_client::Keyspace;
 use repertoire_core::Error;

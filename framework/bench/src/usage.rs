@@ -34,9 +34,18 @@ fn process_ticks(pid: &str) -> u64 {
     fields.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
+/// Resident memory of a process now, in MiB.
+pub(crate) fn rss_mb(pid: u32) -> f64 {
+    status_kib(&pid.to_string(), "VmRSS:") / 1024.0
+}
+
 fn peak_rss_kib(pid: &str) -> f64 {
+    status_kib(pid, "VmHWM:")
+}
+
+fn status_kib(pid: &str, name: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.split_whitespace().next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0.0)
 }

@@ -140,6 +140,7 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
         resolver: Arc::new(Edge::default()),
         sessions: Arc::clone(&running.sessions),
         log_stats: Arc::default(),
+        transfer_stats: Arc::default(),
         peer_credit: Credit::new(options.peer_bytes_max),
     };
     running.sessions.publish(Arc::new(catalogue.clone()));
@@ -156,6 +157,7 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
         Arc::clone(&wiring.storage),
         Arc::clone(&wiring.inbox),
         Arc::clone(&wiring.transport),
+        Arc::clone(&wiring.transfer_stats),
     );
     StorageActor::start_in_arbiter(&storage_thread.handle(), |_| storage);
     let resolver = ResolverActor::new(Arc::clone(&wiring.resolver), Arc::clone(&wiring.inbox));

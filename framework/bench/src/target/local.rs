@@ -35,6 +35,12 @@ impl Local {
             Descriptor::single_shard(KeyspaceId(1), NAME, &options.protocol, members);
         keyspace.options.acks = options.acks();
         keyspace.options.durability = options.medium();
+        if let Some(bytes) = options.checkpoint_bytes {
+            keyspace.options.checkpoint_bytes = bytes;
+        }
+        if let Some(bytes) = options.log_retention_bytes {
+            keyspace.options.log_retention_bytes = bytes;
+        }
         keyspace.engine.name.clone_from(&options.engine);
         keyspace.log_format.name.clone_from(&options.log_format);
         let cluster = LocalCluster::start(local, vec![keyspace]).await?;

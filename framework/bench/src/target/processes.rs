@@ -22,17 +22,18 @@ pub(crate) struct Processes {
     /// Removed in the end, unless the folder was named.
     _temporary: Option<tempfile::TempDir>,
     folder: PathBuf,
+    program: PathBuf,
     children: Children,
     client: Client,
     keyspace: Keyspace,
 }
 
 /// Killed with whoever holds them.
-struct Children(Vec<Child>);
+struct Children(Vec<Option<Child>>);
 
 impl Drop for Children {
     fn drop(&mut self) {
-        for child in &mut self.0 {
+        for child in self.0.iter_mut().flatten() {
             // One that has ended already is what was wanted.
             let _ended = child.kill();
             let _waited = child.wait();
@@ -60,13 +61,14 @@ impl Processes {
         let mut children = Children(Vec::new());
         for id in 1..=nodes {
             run(&program, &folder, id)?;
-            children.0.push(serve(&program, &folder, id)?);
+            children.0.push(Some(serve(&program, &folder, id)?));
         }
         let client = connect(options, &folder, &addresses).await?;
         let keyspace = known(&client).await?;
         Ok(Self {
             _temporary: temporary,
             folder,
+            program,
             children,
             client,
             keyspace,
@@ -91,8 +93,40 @@ impl Processes {
         syncs
     }
 
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self, id: u64) {
+        if let Some(mut child) = self.child(id).and_then(Option::take) {
+            let _ended = child.kill();
+            let _waited = child.wait();
+        }
+    }
+
+    /// Starts a node that was killed.
+    pub(crate) fn restart(&mut self, id: u64) -> Result<(), Error> {
+        let child = serve(&self.program, &self.folder, id)?;
+        if let Some(place) = self.child(id) {
+            *place = Some(child);
+        }
+        Ok(())
+    }
+
+    fn child(&mut self, id: u64) -> Option<&mut Option<Child>> {
+        let index = usize::try_from(id.checked_sub(1)?).ok()?;
+        self.children.0.get_mut(index)
+    }
+
+    /// What a node says of itself.
+    pub(crate) async fn status(&self, id: u64) -> Result<serde_json::Value, Error> {
+        self.client.status(NodeId(id)).await
+    }
+
+    pub(crate) fn pid(&self, id: u64) -> Option<u32> {
+        let index = usize::try_from(id.checked_sub(1)?).ok()?;
+        self.children.0.get(index)?.as_ref().map(Child::id)
+    }
+
     pub(crate) fn pids(&self) -> Vec<u32> {
-        self.children.0.iter().map(Child::id).collect()
+        self.children.0.iter().flatten().map(Child::id).collect()
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -108,9 +108,9 @@ impl Executor {
         self.engine.as_ref()
     }
 
-    /// Puts another engine in its place: a snapshot was installed.
-    pub fn replace(&mut self, engine: Box<dyn StorageEngine>) {
-        self.engine = engine;
+    /// Puts another engine in its place: a snapshot was installed. Returns the old one.
+    pub fn replace(&mut self, engine: Box<dyn StorageEngine>) -> Box<dyn StorageEngine> {
+        std::mem::replace(&mut self.engine, engine)
     }
 
     /// Does a job.

@@ -97,17 +97,19 @@ fn engine_failed(error: &crate::EngineError) -> Error {
 
 impl<M: Machine> Host<M> {
     /// Puts a loaded snapshot in the place of the replica's state. With an engine that is executed
-    /// elsewhere, the caller has exchanged that engine and passes the rest.
+    /// elsewhere, the caller has exchanged that engine and passes the rest. Returns the engine that
+    /// was replaced: a large one takes long to free, which is better done on another thread.
     pub fn install(
         &mut self,
         now: Now,
         header: &SnapshotHeader,
         dedup: DedupTable,
         engine: Option<Box<dyn StorageEngine>>,
-    ) {
-        if let (Some(executor), Some(engine)) = (&mut self.inline, engine) {
-            executor.replace(engine);
-        }
+    ) -> Option<Box<dyn StorageEngine>> {
+        let replaced = match (&mut self.inline, engine) {
+            (Some(executor), Some(engine)) => Some(executor.replace(engine)),
+            _ => None,
+        };
         self.dedup = dedup;
         self.applied = header.position;
         self.frontier = header.frontier.clone();
@@ -122,5 +124,6 @@ impl<M: Machine> Host<M> {
             Input::SnapshotInstalled { position, frontier },
             &mut self.fx,
         );
+        replaced
     }
 }

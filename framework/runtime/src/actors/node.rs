@@ -25,7 +25,7 @@ use repertoire_core::{
 
 use crate::actors::log::{LogCommand, LogStats};
 use crate::actors::resolver::ResolveJob;
-use crate::actors::storage::StorageCommand;
+use crate::actors::storage::{StorageCommand, TransferStats};
 use crate::actors::transport::TransportCommand;
 use crate::credit::Credit;
 use crate::edge::{Edge, Kick};
@@ -50,6 +50,7 @@ pub(crate) struct Wiring {
     pub(crate) resolver: Arc<Edge<ResolveJob>>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) log_stats: Arc<LogStats>,
+    pub(crate) transfer_stats: Arc<TransferStats>,
     /// Bytes of frames from peers that were not handled yet.
     pub(crate) peer_credit: Arc<Credit>,
 }
@@ -88,6 +89,8 @@ pub(crate) struct NodeActor {
     internal_requests: u64,
     counters: BTreeMap<&'static str, u64>,
     started: Mono,
+    /// The longest turn since somebody asked: how long this node did nothing else.
+    longest_turn: Duration,
     /// The state of keyspace 0 that was acted on last.
     catalogue_at: Option<(EntryId, bool)>,
 }
@@ -134,6 +137,7 @@ impl NodeActor {
             internal_requests: 0,
             counters: BTreeMap::new(),
             started: crate::clock::now().mono,
+            longest_turn: Duration::ZERO,
             catalogue_at: None,
         }
     }

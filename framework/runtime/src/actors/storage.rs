@@ -11,12 +11,13 @@ mod sending;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler};
 use repertoire_core::{
     Channel, ConfigEpoch, Encoded, EngineSpec, EntryId, Error, Executor, GroupId, InstanceGen, Job,
-    NodeId, Outgoing, Registry, SnapshotMessage, SnapshotPiece, WireMessage,
+    NodeId, Outgoing, Registry, SnapshotMessage, SnapshotPiece, StorageEngine, WireMessage,
 };
 
 use crate::actors::transport::TransportCommand;
@@ -28,6 +29,17 @@ use sending::Sending;
 
 /// How often transfers look for silence.
 const TICK: Duration = Duration::from_millis(100);
+
+/// What transfers of snapshots have done since the node started; read by anybody.
+#[derive(Debug, Default)]
+pub(crate) struct TransferStats {
+    /// Chunks that arrived, whether they were of use or not.
+    pub(crate) chunks_received: AtomicU64,
+    /// Chunks of the snapshot that is, or was last, received.
+    pub(crate) chunks_expected: AtomicU64,
+    /// How many of them an earlier attempt had left here.
+    pub(crate) resumed_from: AtomicU64,
+}
 
 /// What the storage thread is told.
 pub(crate) enum StorageCommand {
@@ -82,6 +94,8 @@ pub(crate) enum StorageCommand {
         /// The engine.
         executor: Box<Executor>,
     },
+    /// Free an engine that was replaced: it may hold millions of rows.
+    Free(Box<dyn StorageEngine>),
     /// Execute a job.
     Run {
         /// The replica.
@@ -110,6 +124,7 @@ pub(crate) struct StorageActor {
     pub(crate) registry: Arc<Registry>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) transport: Arc<Edge<TransportCommand>>,
+    pub(crate) stats: Arc<TransferStats>,
     edge: Arc<Edge<StorageCommand>>,
     taken: Vec<StorageCommand>,
     writers: BTreeMap<GroupId, SnapshotWriter>,
@@ -134,8 +149,10 @@ impl StorageActor {
         edge: Arc<Edge<StorageCommand>>,
         inbox: Arc<Inbox>,
         transport: Arc<Edge<TransportCommand>>,
+        stats: Arc<TransferStats>,
     ) -> Self {
         Self {
+            stats,
             store,
             registry,
             inbox,
@@ -189,6 +206,7 @@ impl StorageActor {
             } => {
                 self.engines.insert(group, (instance, executor));
             }
+            StorageCommand::Free(engine) => drop(engine),
             StorageCommand::Run {
                 group,
                 instance,

@@ -24,11 +24,15 @@ const TRAILER_LEN: u64 = 16;
 /// Longest header accepted, in bytes: 160 Ki chunk checksums and room.
 const HEADER_MAX: u64 = 1 << 20;
 
+/// Written to stable storage piece by piece: one sync of a large file would hold up the log's.
+const SYNC_EVERY: usize = 8 * 1024 * 1024;
+
 /// Writes a snapshot under a temporary name.
 #[derive(Debug)]
 pub(crate) struct SnapshotWriter {
     path: PathBuf,
     out: BufWriter<File>,
+    unsynced: usize,
 }
 
 impl SnapshotWriter {
@@ -44,6 +48,7 @@ impl SnapshotWriter {
         Ok(Self {
             path: path.to_owned(),
             out,
+            unsynced: 0,
         })
     }
 
@@ -65,6 +70,7 @@ impl SnapshotWriter {
         Ok(Self {
             path: path.to_owned(),
             out,
+            unsynced: 0,
         })
     }
 
@@ -79,8 +85,19 @@ impl SnapshotWriter {
             .out
             .write_all(&len)
             .and_then(|()| self.out.write_all(&crc))
-            .and_then(|()| self.out.write_all(rows));
+            .and_then(|()| self.out.write_all(rows))
+            .and_then(|()| self.sync_some(rows.len()));
         written.map_err(|e| failed("write", &self.path, &e))
+    }
+
+    fn sync_some(&mut self, written: usize) -> std::io::Result<()> {
+        self.unsynced += written;
+        if self.unsynced < SYNC_EVERY {
+            return Ok(());
+        }
+        self.unsynced = 0;
+        self.out.flush()?;
+        self.out.get_ref().sync_data()
     }
 
     /// Hands buffered chunks to the operating system.

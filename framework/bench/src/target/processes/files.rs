@@ -98,6 +98,11 @@ fn config(id: u64, addresses: &[String], options: &BenchOptions) -> String {
     let mtu = options
         .mtu
         .map_or(String::new(), |mtu| format!("[transport]\nmtu = {mtu}\n"));
+    let number = |name: &str, value: Option<u64>| {
+        value.map_or(String::new(), |value| format!("{name} = {value}\n"))
+    };
+    let checkpoint = number("checkpoint_bytes", options.checkpoint_bytes);
+    let retention = number("log_retention_bytes", options.log_retention_bytes);
     let (protocol, engine, format) = (&options.protocol, &options.engine, &options.log_format);
     format!(
         r#"[node]
@@ -117,6 +122,6 @@ engine = "{engine}"
 log_format = "{format}"
 acks = {acks}
 durability = "{durability}"
-"#
+{checkpoint}{retention}"#
     )
 }

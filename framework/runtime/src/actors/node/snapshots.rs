@@ -61,7 +61,10 @@ impl NodeActor {
                     Some(state.engine)
                 };
                 let (header, dedup) = (state.header, state.dedup);
-                slot.guard(|host| host.install(now, &header, dedup, engine));
+                let replaced = slot.guard(|host| host.install(now, &header, dedup, engine));
+                if let Some(engine) = replaced.flatten() {
+                    self.wiring.storage.push(StorageCommand::Free(engine));
+                }
                 let config_epoch = slot.descriptor.config_epoch;
                 let installed = StorageCommand::Installed {
                     group,

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::NodeActor;
 
 impl NodeActor {
-    pub(super) fn status(&self, now: Now) -> Value {
+    pub(super) fn status(&mut self, now: Now) -> Value {
+        let longest_turn = std::mem::take(&mut self.longest_turn);
         let groups: Vec<Value> = self.slots.values().map(group_status).collect();
         let links: serde_json::Map<String, Value> = self
             .links
@@ -21,12 +22,18 @@ impl NodeActor {
             "incarnation": self.identity.incarnation.to_string(),
             "site": self.identity.site.0,
             "uptime_seconds": now.mono.since(self.started).as_secs_f64(),
+            "longest_turn_seconds": longest_turn.as_secs_f64(),
             "log_full": self.log_full,
             "log": {
                 "bursts": self.wiring.log_stats.bursts.load(Ordering::Relaxed),
                 "syncs": self.wiring.log_stats.syncs.load(Ordering::Relaxed),
                 "bytes": self.wiring.log_stats.bytes_on_disk.load(Ordering::Relaxed),
                 "operations": self.wiring.log_stats.operations.load(Ordering::Relaxed),
+            },
+            "snapshot": {
+                "chunks_received": self.wiring.transfer_stats.chunks_received.load(Ordering::Relaxed),
+                "chunks_expected": self.wiring.transfer_stats.chunks_expected.load(Ordering::Relaxed),
+                "resumed_from": self.wiring.transfer_stats.resumed_from.load(Ordering::Relaxed),
             },
             "links": links,
             "groups": groups,

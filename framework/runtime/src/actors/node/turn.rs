@@ -31,6 +31,8 @@ impl NodeActor {
         self.flush_dirty(now);
         self.pass_on();
         self.wake_by(next.min(self.next_timer()), now.mono, ctx);
+        let took = crate::clock::now().mono.since(now.mono);
+        self.longest_turn = self.longest_turn.max(took);
     }
 
     /// Marks a replica as having heard something.

@@ -1,5 +1,7 @@
 //! The receiving side of snapshot transfers: store, load, hand over.
 
+use std::sync::atomic::Ordering;
+
 use repertoire_core::{
     ChunkVerdict, ConfigEpoch, EngineSpec, EntryId, Error, GroupId, Mono, NodeId, SnapshotHeader,
     SnapshotMessage, SnapshotReceiver, load_snapshot,
@@ -39,6 +41,10 @@ impl StorageActor {
             Ok(opened) => opened,
             Err(error) => return self.fail(group, error),
         };
+        let stats = &self.stats;
+        stats.resumed_from.store(have.into(), Ordering::Relaxed);
+        let all = header.chunks.len() as u64;
+        stats.chunks_expected.store(all, Ordering::Relaxed);
         let now = clock::now().mono;
         let (receiver, want) = SnapshotReceiver::accept(header, from, have, now);
         let engine = engine.clone();
@@ -65,6 +71,7 @@ impl StorageActor {
         index: u32,
         rows: &[u8],
     ) {
+        self.stats.chunks_received.fetch_add(1, Ordering::Relaxed);
         let Some(receiving) = self.receiving.get_mut(&group) else {
             return;
         };
@@ -77,20 +84,15 @@ impl StorageActor {
         if verdict == ChunkVerdict::Ignored {
             return;
         }
-        if let Err(error) = receiving.writer.chunk(rows) {
+        // Handed to the operating system one by one: a process that dies here loses none of them.
+        let stored = receiving.writer.chunk(rows);
+        if let Err(error) = stored.and_then(|()| receiving.writer.flush()) {
             self.receiving.remove(&group);
             return self.fail(group, error);
         }
         let config_epoch = receiving.config_epoch;
         match verdict {
-            ChunkVerdict::Stored(Some(want)) => {
-                // What is asked for from here on may be counted on after a crash of the process.
-                if let Err(error) = receiving.writer.flush() {
-                    self.receiving.remove(&group);
-                    return self.fail(group, error);
-                }
-                self.say(group, config_epoch, from, want);
-            }
+            ChunkVerdict::Stored(Some(want)) => self.say(group, config_epoch, from, want),
             ChunkVerdict::Complete => self.complete(group),
             ChunkVerdict::Ignored | ChunkVerdict::Stored(None) => {}
         }
