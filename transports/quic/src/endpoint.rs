@@ -7,7 +7,9 @@ use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, TokioRuntime, TransportConfig,
     VarInt,
 };
+use quinn_proto::HashedConnectionIdGenerator;
 use repertoire_core::{Error, ErrorKind, NodeId};
+use ring::hmac;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::certs::TlsIdentity;
@@ -50,7 +52,7 @@ pub(crate) fn open(
         .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BUFFER)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
-    endpoint(listen, Some(server), settings)
+    endpoint(listen, Some(server), recognising(identity), settings)
 }
 
 /// Opens the endpoint of a client.
@@ -61,7 +63,7 @@ pub(crate) fn open_client(remote: SocketAddr, settings: &QuicSettings) -> Result
         "[::]:0"
     };
     let local = any.parse().map_err(|e| failed("bind", e))?;
-    endpoint(local, None, settings)
+    endpoint(local, None, EndpointConfig::default(), settings)
 }
 
 /// How to dial a node.
@@ -86,13 +88,28 @@ pub(crate) fn widen_for_peer(connection: &quinn::Connection, settings: &QuicSett
     connection.set_send_window(window.into());
 }
 
+/// Settings under which a node that died and came back recognises packets of connections from
+/// before, and tells their senders at once that these are gone (RFC 9000, section 10.3.2). With keys
+/// drawn anew at each start, peers would go on talking to the dead until their idle timeout.
+fn recognising(identity: &TlsIdentity) -> EndpointConfig {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, identity.key.secret_der());
+    let reset = hmac::sign(&secret, b"repertoire stateless reset");
+    let ids = hmac::sign(&secret, b"repertoire connection ids");
+    let (ids, _) = ids.as_ref().split_first_chunk().unwrap_or((&[0; 8], &[]));
+    let ids = u64::from_le_bytes(*ids);
+    let reset = hmac::Key::new(hmac::HMAC_SHA256, reset.as_ref());
+    let mut config = EndpointConfig::new(Arc::new(reset));
+    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
+    config
+}
+
 fn endpoint(
     local: SocketAddr,
     server: Option<quinn::ServerConfig>,
+    mut config: EndpointConfig,
     settings: &QuicSettings,
 ) -> Result<Endpoint, Error> {
     settings.mtu.validate()?;
-    let mut config = EndpointConfig::default();
     let largest = match settings.mtu {
         Mtu::Auto => MTU_MAX,
         Mtu::Fixed(bytes) => bytes.max(1472),

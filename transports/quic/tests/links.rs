@@ -137,6 +137,42 @@ async fn a_dialler_that_died_without_a_word_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_listener_that_died_without_a_word_is_replaced() {
+    let cluster = Cluster::new("shop");
+    // Nobody may wait for this.
+    let configs = cluster.configs(2, |settings| {
+        settings.idle_timeout = Duration::from_mins(10);
+    });
+    let (a, seen_by_a) = start(configs[0].clone()).await;
+    let first = configs[1].clone();
+    let dying = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (b, seen) = start(first).await;
+            seen.until("the link", |seen| seen.up == [NodeId(1)]).await;
+            drop(b);
+        });
+    });
+    tokio::task::spawn_blocking(move || dying.join().unwrap())
+        .await
+        .unwrap();
+    let (b, seen_by_b) = start(configs[1].clone()).await;
+    seen_by_b
+        .until("the link", |seen| seen.up == [NodeId(1)])
+        .await;
+    seen_by_a
+        .until("both links", |seen| {
+            !seen.downs.is_empty() && seen.up == [NodeId(2)]
+        })
+        .await;
+    a.close(Duration::ZERO).await;
+    b.close(Duration::ZERO).await;
+}
+
+#[tokio::test]
 async fn a_removed_peer_is_let_go_and_dialled_no_more() {
     let cluster = Cluster::new("shop");
     let mut configs = cluster.configs(2, |_| {});
