@@ -186,15 +186,18 @@ impl Pipeline {
                 .with_outcome(crate::WriteOutcome::NotApplied);
             self.fail(request.reply_to, error);
         }
-        self.flights
+        let joined = self
+            .flights
             .expire(self.group, now, &timeout, &mut self.replies);
-        let next = self
-            .pending
-            .expire(self.group, now, &timeout, &mut self.replies);
-        self.held
-            .iter()
+        let (mut answers, pending) = self.answers();
+        let sealed = pending.expire(now, &timeout, &mut answers);
+        // Writes that are being evaluated end when they are sealed, and must not be overlooked then.
+        let evaluated = self.evaluations.values().map(|known| &known.request);
+        let unsealed = self.held.iter().chain(evaluated);
+        unsealed
             .map(|request| request.deadline)
-            .fold(next, Mono::min)
+            .filter(|deadline| *deadline > now)
+            .fold(joined.min(sealed), Mono::min)
     }
 
     /// Replies since the last call.

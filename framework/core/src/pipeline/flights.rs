@@ -123,7 +123,7 @@ impl Flights {
     }
 
     /// The write is no longer under way.
-    fn forget(&mut self, id: &RequestId) {
+    pub(super) fn forget(&mut self, id: &RequestId) {
         let Some(client) = self.by_client.get_mut(&id.client) else {
             return;
         };
@@ -141,14 +141,15 @@ impl Flights {
         }
     }
 
-    /// Answers joiners whose deadline has passed.
+    /// Answers joiners whose deadline has passed. Returns the next deadline of a joiner.
     pub(super) fn expire(
         &mut self,
         group: GroupId,
         now: Mono,
         timeout: &Error,
         replies: &mut Vec<Reply>,
-    ) {
+    ) -> Mono {
+        let mut next = Mono::NEVER;
         for joiners in self.joiners.values_mut() {
             joiners.retain(|joiner| {
                 let late = joiner.deadline <= now;
@@ -159,10 +160,13 @@ impl Flights {
                         to: joiner.reply_to,
                         outcome,
                     });
+                } else {
+                    next = next.min(joiner.deadline);
                 }
                 !late
             });
         }
         self.joiners.retain(|_, joiners| !joiners.is_empty());
+        next
     }
 }

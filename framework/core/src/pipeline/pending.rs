@@ -140,13 +140,7 @@ impl PendingWrites {
 
     /// Answers waiters whose deadline has passed with `timeout`; the writes stay under way.
     /// Returns the next deadline.
-    pub(super) fn expire(
-        &mut self,
-        group: GroupId,
-        now: Mono,
-        timeout: &Error,
-        replies: &mut Vec<Reply>,
-    ) -> Mono {
+    pub(super) fn expire(&mut self, now: Mono, timeout: &Error, answers: &mut Answers<'_>) -> Mono {
         let mut next = Mono::NEVER;
         for pending in &mut self.queue {
             if pending.earliest_deadline <= now {
@@ -154,8 +148,8 @@ impl PendingWrites {
                 for waiter in pending.waiters.iter_mut().filter(late) {
                     waiter.answered = true;
                     let outcome = Outcome::Failed(Box::new(timeout.clone()));
-                    replies.push(Reply {
-                        group,
+                    answers.replies.push(Reply {
+                        group: answers.group,
                         to: waiter.reply_to,
                         outcome,
                     });
