@@ -180,3 +180,22 @@ fn a_lost_segment_damages_everyone() {
         assert_eq!(log.recovered()[&A].streams[&S0].last, id(1, 199));
     }
 }
+
+/// Found by the simulator: the older mark was struck off twice.
+#[test]
+fn damage_found_while_copying_is_marked_beside_an_older_mark() {
+    let (log, _, record) = log_around(&hard_state(A, b"vote"), true);
+    let mut log = flipped(&log, record + 65, 0);
+    assert!(log.recovered()[&A].damaged);
+    let (burst, payload) = (u64::from(log.end().offset), 96 + RECORD_HEAD_BYTES);
+    put(&mut log, &[append(A, 3, 64)]);
+    assert!(
+        log.disk_mut()
+            .flip_bit(FIRST, burst + u64::from(payload) + 10, 0)
+    );
+    // The first segment is emptied, and so its records are read again and copied.
+    for lsn in 3..200 {
+        put(&mut log, &[append(B, lsn, 2000), checkpoint(B, id(1, lsn))]);
+    }
+    assert!(reopen(log, SEGMENT).recovered()[&A].damaged);
+}

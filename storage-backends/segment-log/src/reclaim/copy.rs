@@ -154,6 +154,12 @@ impl<D: Disk> SegmentLog<D> {
         for (copy, place) in copies.iter().zip(&places) {
             let group = self.index.group_mut(copy.group);
             note(group, copy.group, *place, &mut self.segments);
+            if let Item::Marker(source) = copy.item
+                && group.marker != Some(source)
+            {
+                // Damage found in this very segment was marked anew, and this mark is dead already.
+                continue;
+            }
             if let Some(source) = copy.item.source() {
                 self.segments.kill(source);
             }
