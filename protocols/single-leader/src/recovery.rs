@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
-    Boot, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, LogOp, Lsn, NodeId,
+    Boot, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, LeaderEpoch, LogOp, Lsn, NodeId,
     RecoveredStream, ReplicaRole, Wall,
 };
 
@@ -153,7 +153,8 @@ fn peers(state: &State) -> impl Iterator<Item = (NodeId, bool)> + '_ {
 enum Join {
     /// Replaying the log onto the engine leaves no hole.
     Overlap,
-    /// The engine's snapshot survived, and the unsynced log behind it did not.
+    /// The engine's snapshot survived, and the unsynced log behind it did not: neither its entries, nor
+    /// that the snapshot took their place.
     EngineAhead,
     /// Records between the engine's state and the log's entries are missing: damage.
     Gap,
@@ -175,10 +176,12 @@ impl Found {
         let visible = decode_frontier(&boot.applied.frontier, boot.applied.lsn)
             .ok_or_else(|| corrupted(boot, "the frontier does not decode"))?;
         let stream = boot.log.streams.get(&STREAM).cloned().unwrap_or_default();
-        // The hard state is always synced before an entry carries its epoch.
-        let epoch = hard.epoch.max(stream.last.epoch);
+        // The hard state is always synced before an entry carries its epoch. When it is older all the
+        // same it was lost to damage, and with it who leads; what is left tells how far it went at least.
+        let epoch = hard.epoch.max(stream.last.epoch).max(newest(&visible));
+        let leader = hard.leader.filter(|_| epoch == hard.epoch);
         Ok(Self {
-            hard: HardState { epoch, ..hard },
+            hard: HardState { epoch, leader },
             stream,
             visible,
         })
@@ -187,6 +190,12 @@ impl Found {
     fn join(&self, boot: &Boot<'_>) -> Join {
         let (applied, last) = (boot.applied.lsn, self.stream.last.lsn);
         if applied > last {
+            return Join::EngineAhead;
+        }
+        // A snapshot has replaced what the log holds, and the power failed before the log was told.
+        let newest = newest(&self.visible);
+        let is_replaced = |entry: &Entry| entry.first > applied && entry.epoch < newest;
+        if boot.tail.iter().any(is_replaced) {
             return Join::EngineAhead;
         }
         let reaches_engine = match boot.tail.first() {
@@ -229,6 +238,12 @@ impl Found {
             window,
         })
     }
+}
+
+/// The last leadership of a history.
+fn newest(history: &EpochHistory) -> LeaderEpoch {
+    let start = history.starts().last();
+    start.map(|start| start.0).unwrap_or_default()
 }
 
 /// The epochs of a state that goes as far as `upto`. The driver stores a frontier with the first
