@@ -91,12 +91,10 @@ fn record(head: RecordHead, rest: &[u8], seed: u32) -> Piece {
 fn next_record(data: &[u8], seed: u32, sequence: u64, offset: u32) -> Option<u32> {
     let start = offset + RECORD_ALIGNMENT;
     let rest = data.get(start as usize..)?;
-    let words = rest.chunks_exact(RECORD_ALIGNMENT as usize);
     // The magic is looked for first: nearly all places end there.
-    let candidates = words
-        .enumerate()
-        .filter(|(_, word)| word.starts_with(&MAGIC));
-    let mut places = candidates.map(|(index, _)| start + inside(index) * RECORD_ALIGNMENT);
+    let candidates = memchr::memmem::find_iter(rest, &MAGIC);
+    let aligned = candidates.filter(|at| at % RECORD_ALIGNMENT as usize == 0);
+    let mut places = aligned.map(|at| start + inside(at));
     places.find(|place| {
         let bytes = data.get(*place as usize..).unwrap_or(&[]);
         RecordHead::parse(bytes, seed, sequence, *place).is_some()
