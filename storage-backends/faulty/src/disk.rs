@@ -34,6 +34,7 @@ struct Waiting {
 pub struct FaultyDisk<D> {
     inner: D,
     waiting: Vec<Waiting>,
+    struck: Vec<Fault>,
     odds: Odds,
     random: Random,
     off: bool,
@@ -52,6 +53,7 @@ impl<D> FaultyDisk<D> {
         Self {
             inner,
             waiting: Vec::new(),
+            struck: Vec::new(),
             odds,
             random: Random::new(seed),
             off: false,
@@ -100,6 +102,12 @@ impl<D> FaultyDisk<D> {
         std::mem::take(&mut self.delay)
     }
 
+    /// The ordered faults that happened since the last call, oldest first. Whoever drives the disk can
+    /// so tell a user that failed for a reason from one that went on regardless.
+    pub fn take_struck(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.struck)
+    }
+
     /// Operations that changed or synced anything so far, failed ones included.
     pub fn operations(&self) -> u64 {
         self.operations
@@ -140,7 +148,9 @@ impl<D> FaultyDisk<D> {
                 }
             }
         }
-        struck.map(|index| self.waiting.remove(index).fault)
+        let fault = struck.map(|index| self.waiting.remove(index).fault);
+        self.struck.extend(fault.clone());
+        fault
     }
 
     /// Lets an operation fail or be late by chance.

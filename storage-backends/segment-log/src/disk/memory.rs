@@ -40,6 +40,24 @@ impl MemoryDisk {
             .sum()
     }
 
+    /// Names of all files, sorted.
+    pub fn names(&self) -> Vec<String> {
+        self.names.keys().cloned().collect()
+    }
+
+    /// Whether the contents of all files are on stable storage. Says nothing of names.
+    pub fn is_synced(&self) -> bool {
+        let mut files = self.names.values().filter_map(|id| self.files.get(id));
+        files.all(MemoryFile::is_synced)
+    }
+
+    /// A byte of a file, as a read would see it. `None` beyond its end.
+    pub fn byte(&self, name: &str, offset: u64) -> Option<u8> {
+        let file = self.files.get(self.names.get(name)?)?;
+        let mut byte = [0];
+        file.read(offset, &mut byte).then_some(byte[0])
+    }
+
     /// Flips one bit of a file, on stable storage and in the cache. `false` when the file does not
     /// reach so far.
     pub fn flip_bit(&mut self, name: &str, offset: u64, bit: u8) -> bool {

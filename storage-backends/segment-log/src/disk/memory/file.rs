@@ -49,6 +49,11 @@ impl MemoryFile {
         self.len
     }
 
+    /// Whether no byte and no length waits for a sync.
+    pub(super) fn is_synced(&self) -> bool {
+        self.dirty.is_empty() && self.len == self.durable_len
+    }
+
     fn grow(&mut self, len: u64) {
         if len <= self.len {
             return;
