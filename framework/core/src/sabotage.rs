@@ -53,11 +53,39 @@ pub enum Bug {
     TruncateKeepsEpochs,
     /// A retransmitted entry that is already applied is appended again.
     ReappendApplied,
+    /// A follower of which the leader knows nothing is asked once, and never again.
+    ProbeAskedOnce,
+    /// A leader obeys a fence that was meant for its former self.
+    FenceFromThePast,
+    /// An append that was overtaken is taken for one sent again: it is acknowledged and not stored.
+    OvertakenTakenForRepeated,
+    /// Room in the outbox is taken for the arrival of all that was sent.
+    SentCountsAsHeld,
+    /// A follower whose link is back counts as caught up.
+    ReturnCountsAsCaughtUp,
+    /// Recovery reads a few bursts beyond the last one that is known to be synced, and no more.
+    RecoverFewBursts,
+    /// A failed sync is taken for done.
+    FailedSyncIgnored,
+    /// Recovery takes rotten bytes for a torn tail, and says nothing.
+    RotTakenForTornTail,
+    /// The leader does not wait for its own log while that is far behind.
+    BacklogCountsAsDurable,
+    /// A burst that found no space is reported as written.
+    FullCountsAsWritten,
+    /// Changes count as applied once they were handed to the engine.
+    HandedCountsAsApplied,
+    /// A write that is long overdue is forgotten while it is still under way.
+    OverdueWriteForgotten,
+    /// Writes are logged although they outlive their session.
+    SessionOutlived,
+    /// The checksum of a record's payload is not compared.
+    PayloadUnchecked,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 36] = [
         Self::LeaderAcksBeforeDurable,
         Self::FollowerAcksBeforeDurable,
         Self::AckUnmatchedSuffix,
@@ -80,6 +108,20 @@ impl Bug {
         Self::FollowerServesLeaderRead,
         Self::TruncateKeepsEpochs,
         Self::ReappendApplied,
+        Self::ProbeAskedOnce,
+        Self::FenceFromThePast,
+        Self::OvertakenTakenForRepeated,
+        Self::SentCountsAsHeld,
+        Self::ReturnCountsAsCaughtUp,
+        Self::RecoverFewBursts,
+        Self::FailedSyncIgnored,
+        Self::RotTakenForTornTail,
+        Self::BacklogCountsAsDurable,
+        Self::FullCountsAsWritten,
+        Self::HandedCountsAsApplied,
+        Self::OverdueWriteForgotten,
+        Self::SessionOutlived,
+        Self::PayloadUnchecked,
     ];
 }
 

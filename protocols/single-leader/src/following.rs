@@ -114,7 +114,11 @@ impl Following {
         }
         let mut has_news = false;
         for entry in append.entries {
-            if state.log.contains(entry.last()) {
+            let overtaken = self
+                .reject
+                .is_some_and(|r| r.standing.round > standing.round)
+                && planted(Bug::OvertakenTakenForRepeated);
+            if state.log.contains(entry.last()) || overtaken {
                 // Sent again: it is there, perhaps visible, perhaps trimmed from the log already.
                 matched = entry.last_lsn();
                 if planted(Bug::ReappendApplied) && matched <= state.applied {

@@ -38,6 +38,7 @@ impl SingleLeader {
         };
         put("cache_bytes", state.log.window().bytes());
         put("cache_entries", state.log.window().len() as u64);
+        put("log_ops_behind", state.log.behind() as u64);
         put("reads_held", state.held.len() as u64);
         put("log_base_lsn", state.log.base().lsn.0);
         match &self.part {

@@ -69,6 +69,11 @@ impl LocalLog {
         self.durable
     }
 
+    /// Operations that have not reached their medium yet.
+    pub(crate) fn behind(&self) -> usize {
+        self.marks.len()
+    }
+
     pub(crate) const fn wall(&self) -> Wall {
         self.wall
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
-    Effects, EntryId, LogSlice, Mono, NodeId, Now, PeerEvent, SnapshotOrder, Ticket,
+    Effects, EntryId, LogSlice, Lsn, Mono, NodeId, Now, PeerEvent, SnapshotOrder, Ticket,
 };
 
 use crate::Message;
@@ -66,6 +67,9 @@ impl Leading {
             followers, round, ..
         } = self;
         for follower in followers {
+            if planted(Bug::ProbeAskedOnce) && follower.phase == Phase::Probe && follower.is_asked {
+                continue;
+            }
             let is_lost = follower.is_stalled(now.mono, heartbeat * PATIENCE_HEARTBEATS);
             match &mut follower.phase {
                 Phase::Replicate if is_lost => {
@@ -129,7 +133,12 @@ impl Leading {
             fx.count("ack-beyond-log", from.0);
             return;
         }
-        follower.acked(ack, now.mono);
+        let mut ack = *ack;
+        let is_back = !follower.is_up && ack.received > follower.received;
+        if planted(Bug::ReturnCountsAsCaughtUp) && is_back {
+            (ack.received, ack.durable) = (state.log.last().lsn, state.log.last().lsn);
+        }
+        follower.acked(&ack, now.mono);
     }
 
     pub(crate) fn on_reject(
@@ -173,6 +182,10 @@ impl Leading {
             return;
         };
         follower.is_up = event != PeerEvent::Down;
+        if planted(Bug::SentCountsAsHeld) && event == PeerEvent::Writable {
+            follower.received = Lsn(follower.next.0 - 1);
+            follower.durable = follower.received;
+        }
         follower.ask_again();
         if event == PeerEvent::Up && matches!(follower.phase, Phase::Snapshot { .. }) {
             fx.snapshots.push(SnapshotOrder::Send { to: peer });

@@ -1,10 +1,12 @@
 //! Writes that were proposed and wait for their fate.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::flights::Flights;
+use crate::sabotage::{Bug, planted};
 use crate::{
     Ack, Durability, EntryId, Error, GroupId, Lsn, Mono, Outcome, ProposalId, Reply, ReplyHandle,
     RequestId, WriteOutcome,
@@ -153,6 +155,10 @@ impl PendingWrites {
                         to: waiter.reply_to,
                         outcome,
                     });
+                    let is_overdue = now.since(waiter.deadline) > Duration::from_millis(1);
+                    if is_overdue && planted(Bug::OverdueWriteForgotten) {
+                        answers.flights.forget(&waiter.id);
+                    }
                 }
                 let left = pending
                     .waiters

@@ -122,8 +122,10 @@ impl Walk {
                 self.chain = Some(head.crc);
                 goes_on
             }
-            Piece::Record(head, _) => {
-                let goes_on = self.follows(head, start);
+            Piece::Record(head, statement) => {
+                let is_far = matches!(statement, Statement::Burst(info)
+                    if head.position > info.synced_upto + 8 && planted(Bug::RecoverFewBursts));
+                let goes_on = !is_far && self.follows(head, start);
                 self.chain = Some(head.crc);
                 goes_on
             }
@@ -144,6 +146,9 @@ impl Walk {
     fn lost(&mut self, at: LogPosition, until: LogPosition, group: Option<GroupId>) -> bool {
         if at >= self.synced {
             return planted(Bug::RecoverPastTear);
+        }
+        if planted(Bug::RotTakenForTornTail) {
+            return false;
         }
         self.verdict.damage.push(Damage { at, until, group });
         true
@@ -179,6 +184,7 @@ impl Walk {
     fn finish(mut self) -> Verdict {
         if let Some(end) = self.verdict.end
             && end < self.synced
+            && !planted(Bug::RotTakenForTornTail)
         {
             let (at, until) = (end, self.synced);
             let group = None;
