@@ -28,7 +28,7 @@ use crate::{
     Admission, Applied, Boot, DedupTable, Descriptor, Effects, Entry, EntryId, Error, ErrorKind,
     GroupId, Incarnation, Input, InstanceGen, LogSeq, LogSlice, Machine, Mono, NodeId, Now,
     Outcome, PeerEvent, Pipeline, ReadRequest, RecoveredGroup, Registry, Reply, Status, Ticket,
-    WriteOutcome, WriteRequest,
+    Vitals, WriteOutcome, WriteRequest,
 };
 use backlog::Backlog;
 use reads::ReadDesk;
@@ -298,6 +298,11 @@ impl<M: Machine> Host<M> {
     /// What a person or a test may know of the replica.
     pub fn inspect(&self) -> Status {
         self.machine.inspect()
+    }
+
+    /// The numbers of it alone.
+    pub fn vitals(&self) -> Vitals {
+        self.machine.vitals()
     }
 
     /// The group.

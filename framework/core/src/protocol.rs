@@ -18,7 +18,7 @@ pub use effects::{
 pub use erased::{DynProtocol, ErasedMachine, Machine, erase};
 pub use input::{Input, PeerEvent, Proposal};
 pub use message::{Class, Encoded, WireMessage};
-pub use status::{Role, Status};
+pub use status::{Role, Status, Vitals};
 
 use serde::de::DeserializeOwned;
 
@@ -85,4 +85,9 @@ pub trait Protocol: Sized + Send + 'static {
 
     /// What a person or a test may know of it.
     fn inspect(&self) -> Status;
+
+    /// The numbers of [`inspect`](Self::inspect) alone: a test kit asks for them after every step.
+    fn vitals(&self) -> Vitals {
+        Vitals::from(&self.inspect())
+    }
 }

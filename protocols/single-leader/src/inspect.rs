@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repertoire_core::{Role, Status};
+use repertoire_core::{Role, Status, Vitals};
 
 use crate::NAME;
 use crate::progress::Phase;
@@ -27,6 +27,23 @@ impl SingleLeader {
             applied_lsn: state.applied,
             snapshot_lsn: state.snapshot,
             details: self.details(),
+        }
+    }
+
+    /// The numbers that every protocol has.
+    pub(crate) fn numbers(&self) -> Vitals {
+        let state = &self.state;
+        let role = match self.part {
+            Part::Leading(_) => Role::Leader,
+            Part::Following(_) => Role::Follower,
+        };
+        Vitals {
+            role,
+            epoch: state.hard.epoch,
+            last: state.log.last().lsn,
+            commit: state.applied,
+            applied: state.applied,
+            snapshot: state.snapshot,
         }
     }
 

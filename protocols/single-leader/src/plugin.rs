@@ -2,7 +2,7 @@
 
 use repertoire_core::{
     Boot, Capabilities, Descriptor, Effects, Error, Input, Now, Protocol, Registry, Scope, Status,
-    TimerKey,
+    TimerKey, Vitals,
 };
 
 use crate::replica::Part;
@@ -77,6 +77,10 @@ impl Protocol for SingleLeader {
 
     fn inspect(&self) -> Status {
         self.status()
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.numbers()
     }
 }
 

@@ -2,11 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use repertoire_core::{Role, Status};
+use repertoire_core::{Role, Status, Vitals};
 
 use crate::{NAME, Standalone};
 
 impl Standalone {
+    /// The numbers that every protocol has.
+    pub(crate) fn numbers(&self) -> Vitals {
+        let state = &self.state;
+        Vitals {
+            role: Role::Leader,
+            epoch: state.epoch,
+            last: state.last.lsn,
+            commit: state.applied,
+            applied: state.applied,
+            snapshot: state.snapshot,
+        }
+    }
+
     /// The replica in numbers.
     pub(crate) fn status(&self) -> Status {
         let state = &self.state;

@@ -2,7 +2,7 @@
 
 use repertoire_core::{
     Boot, Capabilities, Descriptor, Effects, Error, Input, Now, Protocol, Registry, Scope, Status,
-    TimerKey,
+    TimerKey, Vitals,
 };
 
 use crate::{Config, Message, NAME, Standalone, config};
@@ -57,6 +57,10 @@ impl Protocol for Standalone {
 
     fn inspect(&self) -> Status {
         self.status()
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.numbers()
     }
 }
 

@@ -4,7 +4,7 @@
 //! simulator's fast path) or an [`ErasedMachine`] (its messages move as bytes; the node's way).
 //! Both must produce identical traces.
 
-use super::{Boot, Effects, Encoded, Input, Protocol, Status, WireMessage};
+use super::{Boot, Effects, Encoded, Input, Protocol, Status, Vitals, WireMessage};
 use crate::{Error, Now};
 
 /// What a driver runs.
@@ -20,6 +20,9 @@ pub trait Machine: Send + Sized {
 
     /// What a person or a test may know of it.
     fn inspect(&self) -> Status;
+
+    /// The numbers of it alone.
+    fn vitals(&self) -> Vitals;
 }
 
 impl<P: Protocol> Machine for P {
@@ -36,6 +39,10 @@ impl<P: Protocol> Machine for P {
     fn inspect(&self) -> Status {
         Protocol::inspect(self)
     }
+
+    fn vitals(&self) -> Vitals {
+        Protocol::vitals(self)
+    }
 }
 
 /// A protocol behind a vtable, speaking bytes.
@@ -48,6 +55,9 @@ pub trait DynProtocol: Send {
 
     /// What a person or a test may know of it.
     fn inspect(&self) -> Status;
+
+    /// The numbers of it alone.
+    fn vitals(&self) -> Vitals;
 }
 
 /// An erased protocol as a machine.
@@ -70,6 +80,10 @@ impl Machine for ErasedMachine {
 
     fn inspect(&self) -> Status {
         self.0.inspect()
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.0.vitals()
     }
 }
 
@@ -113,6 +127,10 @@ impl<P: Protocol> DynProtocol for Erased<P> {
 
     fn inspect(&self) -> Status {
         self.protocol.inspect()
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.protocol.vitals()
     }
 }
 
