@@ -1,8 +1,9 @@
-//! Runs seeds and prints the report: `soak [protocol] [seeds] [first seed] [steps] [threads]`.
+//! Runs seeds and prints the report: `soak [protocol] [seeds] [first seed] [steps] [threads] [without]`,
+//! the last one being kinds of faults to leave out, with commas between.
 
 use std::time::Instant;
 
-use repertoire_sim::{CampaignConfig, campaign};
+use repertoire_sim::{CampaignConfig, Fault, RunConfig, campaign_with, run};
 
 #[allow(
     clippy::disallowed_methods,
@@ -19,8 +20,16 @@ fn main() {
     let mut config = CampaignConfig::new(protocol, seed, seeds);
     config.steps_per_seed = number(next("20000"));
     config.threads = usize::try_from(number(next("1"))).unwrap_or(1);
+    let left_out = next("");
+    let is_left_out = |kind: &&Fault| left_out.split(',').any(|name| name == kind.name());
+    let without: Vec<Fault> = Fault::ALL.iter().filter(is_left_out).copied().collect();
     let start = Instant::now();
-    let report = campaign(&config, || start.elapsed().as_secs_f64());
+    let report = campaign_with(&config, || start.elapsed().as_secs_f64(), &|config| {
+        run(&RunConfig {
+            without: without.clone(),
+            ..config.clone()
+        })
+    });
     match serde_json::to_string_pretty(&report) {
         Ok(text) => println!("{text}"),
         Err(error) => println!("{error}"),

@@ -33,18 +33,39 @@ impl<E> Ord for Planned<E> {
     }
 }
 
-/// Events to come.
+/// Nanoseconds of one slot of the wheel, as a power of two: about a millisecond.
+const SLOT_BITS: u32 = 20;
+/// Slots of the wheel: together longer than most timeouts.
+const SLOTS: usize = 512;
+
+/// Events to come: those of the present millisecond in a heap, those of the next ones in slots that are
+/// poured into the heap when their time comes, the others in a heap of their own. Nearly all events that
+/// lie ahead are timeouts of what will have ended by then; in one heap they would slow down all others.
 #[derive(Debug)]
 pub(crate) struct Agenda<E> {
-    heap: BinaryHeap<Planned<E>>,
+    near: BinaryHeap<Planned<E>>,
+    wheel: Vec<Vec<Planned<E>>>,
+    far: BinaryHeap<Planned<E>>,
+    /// The first slot, counted from time zero, that was not poured out yet.
+    cursor: u64,
+    /// Events in the wheel.
+    turning: usize,
     order: u64,
     now: Nanos,
+}
+
+const fn slot(at: Nanos) -> u64 {
+    at >> SLOT_BITS
 }
 
 impl<E> Agenda<E> {
     pub(crate) fn new() -> Self {
         Self {
-            heap: BinaryHeap::with_capacity(1024),
+            near: BinaryHeap::with_capacity(256),
+            wheel: (0..SLOTS).map(|_| Vec::new()).collect(),
+            far: BinaryHeap::new(),
+            cursor: 0,
+            turning: 0,
             order: 0,
             now: 0,
         }
@@ -60,11 +81,20 @@ impl<E> Agenda<E> {
     #[inline]
     pub(crate) fn at(&mut self, at: Nanos, event: E) {
         self.order += 1;
-        self.heap.push(Planned {
-            at: at.max(self.now),
-            order: self.order,
-            event,
-        });
+        let (at, order) = (at.max(self.now), self.order);
+        self.place(Planned { at, order, event });
+    }
+
+    fn place(&mut self, planned: Planned<E>) {
+        let slot = slot(planned.at);
+        if slot < self.cursor {
+            self.near.push(planned);
+        } else if slot - self.cursor < SLOTS as u64 {
+            self.turning += 1;
+            self.wheel[slot as usize % SLOTS].push(planned);
+        } else {
+            self.far.push(planned);
+        }
     }
 
     /// Plans an event `span` from now.
@@ -76,9 +106,35 @@ impl<E> Agenda<E> {
     /// Takes the next event; time moves on to it.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<E> {
-        let planned = self.heap.pop()?;
+        while self.near.is_empty() {
+            if !self.turn() {
+                return None;
+            }
+        }
+        let planned = self.near.pop()?;
         self.now = planned.at;
         Some(planned.event)
+    }
+
+    /// Pours the next slot into the heap. `false` when nothing is planned.
+    fn turn(&mut self) -> bool {
+        if self.turning == 0 {
+            let Some(next) = self.far.peek() else {
+                return false;
+            };
+            self.cursor = slot(next.at);
+        }
+        while let Some(next) = self.far.peek()
+            && slot(next.at) - self.cursor < SLOTS as u64
+            && let Some(planned) = self.far.pop()
+        {
+            self.place(planned);
+        }
+        let place = self.cursor as usize % SLOTS;
+        self.cursor += 1;
+        self.turning -= self.wheel[place].len();
+        self.near.extend(self.wheel[place].drain(..));
+        true
     }
 }
 
@@ -141,6 +197,31 @@ mod tests {
         let order: Vec<char> = std::iter::from_fn(|| agenda.next()).collect();
         assert_eq!(order, ['a', 'b', 'c']);
         assert_eq!(agenda.now(), 5);
+    }
+
+    #[test]
+    fn events_come_in_order_however_far_ahead_they_lie() {
+        let mut rng = crate::rng::Rng::new(5);
+        let mut agenda = Agenda::new();
+        let (mut planned, mut taken) = (0_u64, 0);
+        let mut last = (0, 0);
+        while taken < 20_000 {
+            for _ in 0..rng.index(3) {
+                let bits = rng.between(1, 34);
+                let span = rng.below(1 << bits);
+                let at = agenda.now() + span;
+                planned += 1;
+                agenda.at(at, (at, planned));
+            }
+            let Some(next) = agenda.next() else {
+                continue;
+            };
+            assert_eq!(next.0, agenda.now());
+            assert!(next > last, "{next:?} after {last:?}");
+            (last, taken) = (next, taken + 1);
+        }
+        let left = std::iter::from_fn(|| agenda.next()).count();
+        assert_eq!(taken + left, planned as usize);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Machinery, RunConfig, STEPS_DEFAULT, subject};
+use crate::fault::mix::FaultTally;
 use crate::report::{CampaignReport, RunReport};
 use crate::rng::mix;
 use crate::run::run;
@@ -113,9 +114,9 @@ fn summarize(config: &CampaignConfig, reports: &[RunReport], seconds: f64) -> Ca
             .iter()
             .map(|case| (case.name().to_owned(), 0))
             .collect(),
-        faults: crate::Fault::ALL
+        faults: FaultTally::default()
             .iter()
-            .map(|kind| (kind.name().to_owned(), 0))
+            .map(|(name, none)| (name.to_owned(), none))
             .collect(),
         never_reached: Vec::new(),
     };

@@ -16,12 +16,13 @@ mod transfer;
 
 use std::sync::Arc;
 
-use repertoire_core::{HostOutput, Machine, Registry, SnapshotMessage};
+use repertoire_core::{HostOutput, Machine, Registry, SnapshotMessage, Vitals};
 
 use crate::agenda::{Agenda, Slab};
 use crate::cast::Cast;
 use crate::client::{Book, Client};
 use crate::clock::Nanos;
+use crate::fault::kind::Fault;
 use crate::fault::mix::FaultTally;
 use crate::invariants::Findings;
 use crate::invariants::convergence::Digests;
@@ -33,7 +34,7 @@ use crate::rng::Rng;
 use crate::sometimes::Reached;
 use crate::trace::Trace;
 use crate::watch::Stamp;
-pub(crate) use event::{Event, TIMED, Undo};
+pub(crate) use event::{Event, Undo};
 use event::{LogAnswer, Parcel, ReplyOut};
 pub(crate) use node::Node;
 
@@ -80,9 +81,17 @@ pub(crate) struct World<'c, C: Cast> {
     replies: Slab<ReplyOut>,
     log_answers: Slab<LogAnswer>,
     undos: Slab<Undo>,
-    /// Messages of before, to be heard again.
-    recorded: Vec<Parcel<Said<C>>>,
+    /// Messages of before, by sender, to be heard again.
+    recorded: Vec<Vec<Parcel<Said<C>>>>,
+    /// What each kind of fault draws from.
+    pub(crate) chances: Vec<Rng>,
+    /// When each pair of nodes, in each direction, hears the last news of its link that is planned.
+    link_news: Vec<Nanos>,
+    /// From when on a path carries messages.
+    open_from: Vec<Nanos>,
     scratch: HostOutput<Said<C>>,
+    /// Kept between looks at all replicas.
+    vitals: Vec<(usize, Vitals)>,
     /// Numbers the harness' own requests.
     internal: u64,
     /// Answers to the harness' own digest reads: node, keyspace, position, digest.
@@ -92,6 +101,7 @@ pub(crate) struct World<'c, C: Cast> {
 impl<'c, C: Cast> World<'c, C> {
     /// A world at time zero: every node formatted, none started.
     pub(crate) fn new(cast: &'c C, registry: Arc<Registry>, plan: Plan, mut rng: Rng) -> Self {
+        let nodes_count = plan.nodes;
         let net = Network::new(plan.nodes, plan.net, plan.faults.clone(), rng.fork(1));
         let nodes = (0..plan.nodes)
             .map(|index| Node::new(index, &plan, &mut rng))
@@ -109,6 +119,8 @@ impl<'c, C: Cast> World<'c, C> {
             digests: Digests::default(),
             swapped: vec![None; usize::from(plan.keys)],
         });
+        let chances = (1..).map(|kind| rng.fork(kind));
+        let chances = chances.take(Fault::ALL.len()).collect();
         Self {
             cast,
             registry,
@@ -133,8 +145,12 @@ impl<'c, C: Cast> World<'c, C> {
             replies: Slab::new(),
             log_answers: Slab::new(),
             undos: Slab::new(),
-            recorded: Vec::new(),
+            recorded: (0..nodes_count).map(|_| Vec::new()).collect(),
+            chances,
+            link_news: vec![0; nodes_count * nodes_count],
+            open_from: vec![0; nodes_count * nodes_count],
             scratch: HostOutput::default(),
+            vitals: Vec::new(),
             internal: 0,
             rest_digests: Vec::new(),
         }

@@ -35,7 +35,9 @@ pub struct RunConfig {
     pub mixed: bool,
     /// Nodes; drawn from 1, 2, 3, 4, 5, 7 when absent, mostly 3.
     pub nodes: Option<usize>,
-    /// The faults; drawn when absent.
+    /// The faults; drawn when absent. Kinds that make no sense with what else is drawn are left out:
+    /// those between nodes with one node, loss of unsynced bytes where acknowledgements do not promise
+    /// a sync.
     pub faults: Option<FaultMix>,
     /// Fault kinds to leave out of a drawn mix.
     pub without: Vec<crate::Fault>,

@@ -30,7 +30,8 @@ mod watch;
 pub use campaign::{CampaignConfig, campaign, campaign_with};
 pub use cast::{Cast, Erased, Typed};
 pub use config::{Machinery, RunConfig, STEPS_DEFAULT, SUBJECTS, Subject, Tune, subject};
-pub use fault::mix::{Fault, FaultMix};
+pub use fault::kind::{Fault, Shape};
+pub use fault::mix::FaultMix;
 #[cfg(feature = "sabotage")]
 pub use planted::Hunt;
 pub use report::{CampaignReport, RunReport, Violation};

@@ -3,7 +3,8 @@
 use repertoire_core::Class;
 
 use crate::clock::{MILLI, Nanos};
-use crate::fault::mix::{Fault, FaultMix, FaultTally};
+use crate::fault::kind::Shape;
+use crate::fault::mix::{FaultMix, FaultTally};
 use crate::plan::NetPlan;
 use crate::rng::Rng;
 
@@ -13,6 +14,8 @@ struct Path {
     /// Reasons for which it carries nothing.
     cuts: u32,
     clogged_until: Nanos,
+    /// The outbox refused something since the path was clogged.
+    has_refused: bool,
     /// When the last message of each class arrives: the next one does not overtake it.
     last: [Nanos; Class::ALL.len()],
     /// Messages on the path.
@@ -24,8 +27,8 @@ struct Path {
 pub(crate) struct Delivery {
     pub(crate) first: Option<Nanos>,
     pub(crate) second: Option<Nanos>,
-    /// The path was full.
-    pub(crate) overflowed: bool,
+    /// The outbox is full, and the message was refused: there is room from then on. Said once.
+    pub(crate) writable_at: Option<Nanos>,
 }
 
 /// All paths.
@@ -67,37 +70,40 @@ impl Network {
         if self.paths[index].cuts > 0 {
             return Delivery::default();
         }
-        if self.paths[index].carried >= self.plan.capacity {
+        let path = &mut self.paths[index];
+        if path.clogged_until > now && path.carried >= self.plan.outbox {
+            let is_first = !std::mem::replace(&mut path.has_refused, true);
             return Delivery {
-                overflowed: true,
+                writable_at: is_first.then_some(path.clogged_until),
                 ..Delivery::default()
             };
         }
-        if self.happens(Fault::Drop, tally) {
+        if self.happens(Shape::LostBetweenNodes, tally) {
             return Delivery::default();
         }
         let mut latency = self.plan.latency_min + self.rng.exponential(self.plan.latency_mean);
-        if self.happens(Fault::Delay, tally) {
+        let overtaken = self.happens(Shape::Overtaken, tally);
+        let slow = self.happens(Shape::OneStream, tally);
+        if slow || (overtaken && self.rng.one_in(8)) {
             latency = latency.saturating_mul(100).min(800 * MILLI);
         }
-        let reordered = self.happens(Fault::Reorder, tally);
         let path = &mut self.paths[index];
         let mut at = (now + latency).max(path.clogged_until);
-        if !reordered {
+        if !overtaken {
             let last = &mut path.last[class as usize];
             at = at.max(*last + 1);
             *last = at;
         }
         path.carried += 1;
         let mut second = None;
-        if self.happens(Fault::Duplicate, tally) {
+        if self.happens(Shape::HeardSoon, tally) {
             second = Some(at + self.rng.exponential(self.plan.latency_mean * 4));
             self.paths[index].carried += 1;
         }
         Delivery {
             first: Some(at),
             second,
-            overflowed: false,
+            writable_at: None,
         }
     }
 
@@ -113,10 +119,11 @@ impl Network {
         self.plan.latency_min / 2 + self.rng.exponential(self.plan.latency_mean / 2)
     }
 
-    pub(crate) fn happens(&mut self, kind: Fault, tally: &mut FaultTally) -> bool {
-        let happens = self.rng.chance(self.faults.rate(kind));
+    #[inline]
+    pub(crate) fn happens(&mut self, shape: Shape, tally: &mut FaultTally) -> bool {
+        let happens = self.rng.chance(self.faults.per_message(shape));
         if happens {
-            tally.count(kind);
+            tally.count(shape);
         }
         happens
     }
@@ -130,13 +137,19 @@ impl Network {
         path.cuts = path.cuts.saturating_sub(1);
     }
 
-    pub(crate) fn is_cut(&self, from: usize, to: usize) -> bool {
+    fn is_cut(&self, from: usize, to: usize) -> bool {
         self.paths[from * self.nodes + to].cuts > 0
+    }
+
+    /// Whether either direction between two nodes is cut.
+    pub(crate) fn is_cut_between(&self, a: usize, b: usize) -> bool {
+        self.is_cut(a, b) || self.is_cut(b, a)
     }
 
     pub(crate) fn clog(&mut self, from: usize, to: usize, until: Nanos) {
         let path = self.path(from, to);
         path.clogged_until = path.clogged_until.max(until);
+        path.has_refused = false;
     }
 
     /// Ends every network fault.

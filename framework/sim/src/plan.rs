@@ -8,7 +8,8 @@ use repertoire_core::{
 
 use crate::clock::{MICRO, MILLI, Nanos, WALL_START_MS};
 use crate::config::{RunConfig, Subject, subject};
-use crate::fault::mix::{Fault, FaultMix};
+use crate::fault::kind::Fault;
+use crate::fault::mix::FaultMix;
 use crate::rng::Rng;
 
 /// One keyspace of the run, which has one shard.
@@ -39,8 +40,8 @@ pub(crate) struct ClientPlan {
 pub(crate) struct NetPlan {
     pub(crate) latency_min: Nanos,
     pub(crate) latency_mean: Nanos,
-    /// Messages on one path at once; more are lost.
-    pub(crate) capacity: u32,
+    /// Messages that an outbox holds while its path is clogged; more are refused.
+    pub(crate) outbox: u32,
 }
 
 /// How the disks behave without faults.
@@ -101,34 +102,31 @@ impl Plan {
             minority_stays_down,
             rng,
         );
-        let mut faults = FaultMix::swarm(rng);
+        let drawn = FaultMix::swarm(rng);
+        let mut faults = config.faults.clone().unwrap_or(drawn);
+        faults = faults.without(&config.without);
         if durability != Durability::Disk {
             // What was only written may be lost with the power, and acknowledgements say so.
-            faults.set(Fault::PowerLoss, 0);
-            faults.set(Fault::PowerLossAll, 0);
+            faults = faults.without(&[Fault::PowerLoss, Fault::DiskFailure]);
         }
         if nodes == 1 || !replicates {
-            let between_nodes = [Fault::Drop, Fault::Duplicate, Fault::Reorder, Fault::Delay];
+            let between_nodes = [Fault::Duplicate, Fault::Reorder, Fault::Partition];
             faults = faults.without(&between_nodes);
         }
-        faults = config
-            .faults
-            .clone()
-            .unwrap_or(faults)
-            .without(&config.without);
         let keys = rng.between(2, 8) as u16;
+        let job_time = rng.between(5, 500) * MICRO;
         Self {
             nodes,
             clients: draw_clients(&groups, rng),
             net: NetPlan {
                 latency_min: rng.between(20, 300) * MICRO,
                 latency_mean: rng.between(20, 2000) * MICRO,
-                capacity: *rng.pick(&[32, 256, 1024]),
+                outbox: *rng.pick(&[4, 16, 64]),
             },
             disk,
+            engine: faults.has(Fault::SlowEngine).then_some(job_time),
             faults,
             durability,
-            engine: rng.one_in(3).then(|| rng.between(5, 500) * MICRO),
             batch: if rng.one_in(2) {
                 0
             } else {

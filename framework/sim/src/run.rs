@@ -11,6 +11,7 @@ use crate::client::{Ask, Ending};
 use crate::clock::{MILLI, Nanos, SECOND};
 use crate::cluster::{Event, World};
 use crate::config::{Machinery, RunConfig};
+use crate::fault::kind::Fault;
 use crate::invariants::Finding;
 use crate::panics::quietly;
 use crate::plan::Plan;
@@ -72,7 +73,9 @@ impl<C: Cast> World<'_, C> {
             self.start(n);
         }
         self.start_clients();
-        self.plan_strike();
+        for kind in Fault::ALL {
+            self.plan_strike(*kind);
+        }
         while self.steps < steps && self.findings.is_empty() && self.next() {}
         if !self.findings.is_empty() {
             return;
@@ -91,18 +94,27 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
-    fn go_on_for(&mut self, span: Nanos) {
+    /// Returns whether anything is left to happen.
+    fn go_on_for(&mut self, span: Nanos) -> bool {
         let until = self.time() + span;
-        while self.time() < until && self.findings.is_empty() && self.next() {}
+        while self.time() < until && self.findings.is_empty() {
+            if !self.next() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Whether requests end and replicas converge within the patience.
     fn come_to_rest(&mut self) -> bool {
         let until = self.time() + PATIENCE;
         while self.time() < until && self.findings.is_empty() {
-            self.go_on_for(20 * MILLI);
+            let goes_on = self.go_on_for(20 * MILLI);
             if self.book.unfinished() == 0 && self.is_at_rest() {
                 return true;
+            }
+            if !goes_on {
+                break;
             }
         }
         if self.findings.is_empty() {
@@ -119,16 +131,18 @@ impl<C: Cast> World<'_, C> {
         if !self.plan.minority_stays_down {
             return None;
         }
-        let is_needed = |n: usize| {
-            self.plan.groups.iter().any(|group| {
-                let leads = group
-                    .descriptor
-                    .plugin_options
-                    .contains(&format!("\"leader\": {},", n + 1));
-                group.members == [n] || leads
-            })
-        };
-        (0..self.nodes.len()).rev().find(|n| !is_needed(*n))
+        (0..self.nodes.len()).rev().find(|n| !self.is_needed(*n))
+    }
+
+    /// Whether some keyspace cannot do without a node: its leader, or its only replica.
+    pub(crate) fn is_needed(&self, n: usize) -> bool {
+        self.plan.groups.iter().any(|group| {
+            let leads = group
+                .descriptor
+                .plugin_options
+                .contains(&format!("\"leader\": {},", n + 1));
+            group.members == [n] || leads
+        })
     }
 
     /// Every keyspace takes a new write that needs a majority.
@@ -184,7 +198,7 @@ impl<C: Cast> World<'_, C> {
         let faults = self
             .tally
             .iter()
-            .filter_map(|(kind, count)| counts(kind.name(), count));
+            .filter_map(|(name, count)| counts(name, count));
         let faults = faults.collect();
         let simulated_nanoseconds = self.time();
         let violation = |finding: Finding| Violation {

@@ -65,6 +65,10 @@ situations! {
     Conflict "compare-and-set-conflict" false,
     /// An expired key was removed by a logged delete.
     ExpiryLogged "expiry-logged" false,
+    /// A node stopped because its disk failed.
+    StoppedWithItsDisk "stopped-with-its-disk" false,
+    /// A replica found entries of its log rotten, and started with what was left.
+    DamageFound "rotten-log-found" true,
     /// Two replicas were compared at equal positions while writes went on.
     DigestsComparedUnderLoad "digests-compared-under-load" true,
 }

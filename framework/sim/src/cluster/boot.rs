@@ -4,9 +4,10 @@ use std::sync::{Arc, PoisonError};
 
 use repertoire_core::{
     DedupTable, Entry, EntryId, Error, ErrorKind, Executor, Host, HostBoot, InstanceGen, LogSlice,
-    LogStore, Lsn, RecoveredGroup, StorageEngine, StreamId, load_snapshot,
+    LogStore, Lsn, PeerEvent, RecoveredGroup, StorageEngine, StreamId, load_snapshot,
 };
 use repertoire_segment_log::{MemoryDisk, Options, PowerLoss, SegmentLog};
+use repertoire_storage_faulty::FaultyDisk;
 
 use super::node::StoredSnapshot;
 use super::{Event, World};
@@ -65,11 +66,12 @@ impl<C: Cast> World<'_, C> {
         let node = &mut self.nodes[n];
         node.boot += 1;
         node.is_up = true;
+        node.is_rotting = false;
         node.booted_at = time;
         let is_back = node.boot > 1;
         self.trace.note(10, n as u64, u64::from(node.boot));
         if is_back {
-            self.replay_recorded();
+            self.replay_recorded(n);
         }
         for g in 0..self.plan.groups.len() {
             if self.nodes[n].replicas[g].is_member {
@@ -77,22 +79,25 @@ impl<C: Cast> World<'_, C> {
             }
         }
         for other in 0..self.nodes.len() {
-            let is_linked = !self.net.is_cut(n, other) && !self.net.is_cut(other, n);
+            let is_linked = !self.net.is_cut_between(n, other);
             if other != n && self.nodes[other].is_up && is_linked {
                 let span = self.net.client_latency();
-                self.announce_link(n, other, true, span);
+                self.announce_link(n, other, PeerEvent::Up, span);
+                self.connect(n, other);
             }
         }
     }
 
     fn start_replica(&mut self, n: usize, g: usize) {
         let id = self.plan.groups[g].id;
-        let recovered = self.nodes[n]
-            .log
-            .store
-            .as_ref()
-            .and_then(|log| log.recovered().get(&id));
-        let recovered = recovered.cloned().unwrap_or_default();
+        let Some(log) = &self.nodes[n].log.store else {
+            return;
+        };
+        let found = log.recovered().get(&id).cloned();
+        // After damage that may have been anyone's, a group without a record is damaged too.
+        let is_lost = found.is_none() && log.damage().iter().any(|it| it.group.is_none());
+        let mut recovered = found.unwrap_or_default();
+        recovered.damaged |= is_lost;
         self.judge_recovery(n, g, &recovered);
         let Some(start) = self.load_state(n, g) else {
             return;
@@ -160,7 +165,7 @@ impl<C: Cast> World<'_, C> {
 
     fn judge_recovery(&mut self, n: usize, g: usize, recovered: &RecoveredGroup) {
         let at = Place { node: n, group: g };
-        let lost_power = self.nodes[n].lost_power;
+        let (lost_power, has_rotted) = (self.nodes[n].lost_power, self.nodes[n].has_rotted);
         let durability = self.plan.durability;
         let replica = &mut self.nodes[n].replicas[g];
         let stream = recovered.streams.get(&STREAM).cloned().unwrap_or_default();
@@ -168,11 +173,15 @@ impl<C: Cast> World<'_, C> {
         if stream.last.lsn.0 < replica.log.written.last() {
             self.reached.note(Situation::UnsyncedTailLost);
         }
-        recovery::judge_log(at, &stream, &mut replica.log, may_lose, &mut self.findings);
-        self.findings
-            .require(!recovered.damaged, "A3.recovery", || {
-                format!("{at:?}: the log counts as damaged, and nobody damaged it")
-            });
+        if has_rotted {
+            recovery::judge_rotten(at, recovered, &mut replica.log, &mut self.findings);
+        } else {
+            recovery::judge_log(at, &stream, &mut replica.log, may_lose, &mut self.findings);
+            self.findings
+                .require(!recovered.damaged, "A3.recovery", || {
+                    format!("{at:?}: the log counts as damaged, and nobody damaged it")
+                });
+        }
         replica.ordered.clone_from(&replica.log.written);
         replica.recovered = stream.last.lsn.0;
     }
@@ -248,7 +257,15 @@ impl<C: Cast> World<'_, C> {
         };
         let mut from = applied.next();
         while from <= stream.last.lsn {
-            match log.read(id, STREAM, from, TAIL_READ)? {
+            let found = match log.read(id, STREAM, from, TAIL_READ) {
+                // The replica is told so, and knows from where on it needs help.
+                Err(error) if recovered.damaged && *error.kind() == ErrorKind::Corrupted => {
+                    self.reached.note(Situation::DamageFound);
+                    break;
+                }
+                found => found?,
+            };
+            match found {
                 LogSlice::Entries(entries) => {
                     let Some(last) = entries.last() else {
                         break;
@@ -278,7 +295,11 @@ impl<C: Cast> World<'_, C> {
         node.flush_planned = false;
         let store = node.log.store.take();
         node.log = super::node::LogDesk::default();
-        let mut disk = store.map_or_else(MemoryDisk::new, SegmentLog::into_disk);
+        let blank = || FaultyDisk::new(MemoryDisk::new());
+        let mut disk = store.map_or_else(blank, SegmentLog::into_disk);
+        // Faults that were ordered and did not happen yet end with the process.
+        disk.heal();
+        disk.power_on();
         node.lost_power = cuts_power;
         if cuts_power {
             let mode = self.rng.below(4);
@@ -320,15 +341,8 @@ impl<C: Cast> World<'_, C> {
         }
         for other in 0..self.nodes.len() {
             if other != n && self.nodes[other].is_up {
-                let boot = self.nodes[other].boot;
                 let span = self.net.client_latency() * 5;
-                let event = Event::Link {
-                    node: other as u8,
-                    peer: n as u8,
-                    up: false,
-                    boot,
-                };
-                self.agenda.after(span, event);
+                self.tell_link(other, n, PeerEvent::Down, span);
             }
         }
     }

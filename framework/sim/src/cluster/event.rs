@@ -1,8 +1,8 @@
 //! What can happen next.
 
-use repertoire_core::{LogSlice, NodeId, Outcome, Ticket};
+use repertoire_core::{LogSlice, NodeId, Outcome, PeerEvent, Ticket};
 
-use crate::fault::mix::Fault;
+use crate::fault::kind::Fault;
 
 /// Something that happens at its time. Small, because the heap moves it about; what is large waits
 /// in a slab.
@@ -51,19 +51,19 @@ pub(crate) enum Event {
     Again { op: u32 },
     /// A client may ask something new.
     Wake { client: u8 },
-    /// A link of a node came up or went down.
+    /// A node learns of its link to a peer.
     Link {
         node: u8,
         peer: u8,
-        up: bool,
+        news: PeerEvent,
         boot: u32,
     },
     /// A node starts.
     Start { node: u8 },
     /// Expired keys of a keyspace are looked for.
     Expiry { group: u8 },
-    /// The next fault strikes.
-    Strike,
+    /// A fault of a kind strikes.
+    Strike(Fault),
     /// A fault ends.
     Undo(u32),
 }
@@ -74,8 +74,9 @@ pub(crate) struct Parcel<M> {
     pub(crate) from: u8,
     pub(crate) to: u8,
     pub(crate) group: u8,
-    /// Whether it counts as carried by the path; replays do not.
-    pub(crate) is_carried: bool,
+    /// The connection that carries it, by the boots of its two ends; a message that is heard once more
+    /// long after has none.
+    pub(crate) link: Option<(u32, u32)>,
     pub(crate) message: M,
 }
 
@@ -119,22 +120,3 @@ pub(crate) enum Undo {
 pub(crate) const fn peer(index: u8) -> NodeId {
     crate::plan::node_id(index as usize)
 }
-
-/// Faults that the environment draws by time, not by message.
-pub(crate) const TIMED: [Fault; 15] = [
-    Fault::Clog,
-    Fault::Partition,
-    Fault::OneWay,
-    Fault::Isolate,
-    Fault::Flap,
-    Fault::Crash,
-    Fault::CrashAll,
-    Fault::PowerLoss,
-    Fault::PowerLossAll,
-    Fault::DiskStall,
-    Fault::SlowDisk,
-    Fault::DiskFull,
-    Fault::SlowEngine,
-    Fault::Pause,
-    Fault::ClockJump,
-];

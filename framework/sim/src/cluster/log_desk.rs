@@ -1,12 +1,13 @@
 //! The log's own thread: one burst at a time, one sync for all groups of the node.
 
-use repertoire_core::{EntryKind, ErrorKind, LogOp, LogSlice, LogStore};
+use repertoire_core::{EntryKind, Error, ErrorKind, LogOp, LogSlice, LogStore};
+use repertoire_storage_faulty::Fault as DiskFault;
 
 use super::event::LogAnswer;
 use super::{Event, Undo, World};
 use crate::cast::Cast;
 use crate::clock::{MICRO, MILLI, Nanos};
-use crate::fault::mix::Fault;
+use crate::fault::kind::{Fault, Shape};
 use crate::sometimes::Situation;
 
 fn begins_leadership(op: &LogOp) -> bool {
@@ -37,10 +38,14 @@ impl<C: Cast> World<'_, C> {
         let Some(store) = &mut node.log.store else {
             return false;
         };
-        match store.write(&node.log.queue) {
-            Ok(()) => {}
+        let written = store.write(&node.log.queue);
+        let struck = store.disk_mut().take_struck();
+        let is_struck = self.note_struck(n, &struck);
+        let node = &mut self.nodes[n];
+        match written {
+            Ok(()) => node.log.is_doubtful |= is_struck,
             Err(error) if *error.kind() == ErrorKind::StorageFull => {
-                node.log.was_full = true;
+                node.log.is_full = true;
                 node.log.is_busy = true;
                 let retry = Event::LogRetry {
                     node: n as u8,
@@ -50,27 +55,20 @@ impl<C: Cast> World<'_, C> {
                 return false;
             }
             Err(error) => {
-                self.findings
-                    .add("A8.log", || format!("node {n}: the log failed: {error}"));
+                // Any part of the burst may be there: its operations may be found, and may not.
+                self.note_written(n);
+                self.log_failed(n, is_struck, &error);
                 return false;
             }
         }
-        if std::mem::take(&mut node.log.was_full) {
+        if std::mem::take(&mut node.log.is_full) {
             self.reached.note(Situation::WroteAfterFull);
         }
         let log = &mut node.log;
         log.needs_sync = log.queue.iter().any(|op| op.sync);
         let begins = log.queue.iter().any(|op| begins_leadership(&op.op));
-        for op in log.queue.drain(..) {
-            let found = self
-                .plan
-                .groups
-                .iter()
-                .position(|group| group.id == op.group);
-            if let Some(g) = found {
-                node.replicas[g].log.write(&op.op);
-            }
-        }
+        self.note_written(n);
+        let log = &mut self.nodes[n].log;
         log.told.append(&mut log.marks);
         log.is_busy = true;
         if begins {
@@ -81,16 +79,26 @@ impl<C: Cast> World<'_, C> {
         true
     }
 
+    /// Takes the burst over into what the harness knows of each log.
+    fn note_written(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        for op in node.log.queue.drain(..) {
+            // Keyspaces are numbered from one in the order of the plan.
+            let g = op.group.keyspace.0 as usize - 1;
+            node.replicas[g].log.write(&op.op);
+        }
+    }
+
     /// Power that failed once may fail again in the middle of recovery: here the disk hangs over the
     /// first entry of a leadership, which peers hear of meanwhile.
     fn may_lose_power_again(&mut self, n: usize) {
-        let is_on = self.net.faults.rate(Fault::PowerLoss) > 0;
+        let faults = &self.net.faults;
+        let is_on = faults.has(Fault::PowerLoss) && faults.has(Fault::SlowDisk);
         if is_on && self.nodes[n].lost_power && self.rng.one_in(3) {
             let at = self.time() + self.rng.between(100, 6000) * MICRO;
             self.nodes[n].stalled_until = at + MILLI;
             let slot = self.plan_undo(Undo::Cut(n));
             self.agenda.at(at, Event::Undo(slot));
-            self.tally.count(Fault::PowerLoss);
         }
     }
 
@@ -113,17 +121,10 @@ impl<C: Cast> World<'_, C> {
         let now = self.now(n);
         let node = &mut self.nodes[n];
         node.log.is_busy = false;
-        if node.log.needs_sync {
-            let synced = node.log.store.as_mut().map(LogStore::sync);
-            if let Some(Err(error)) = synced {
-                self.findings
-                    .add("A8.log", || format!("node {n}: the sync failed: {error}"));
-                return;
-            }
-            for replica in &mut node.replicas {
-                replica.log.sync();
-            }
+        if node.log.needs_sync && !self.sync_log(n) {
+            return;
         }
+        let node = &mut self.nodes[n];
         let mut told = std::mem::take(&mut node.log.told);
         for (group, seq) in told.drain(..) {
             let g = usize::from(group);
@@ -138,6 +139,56 @@ impl<C: Cast> World<'_, C> {
             self.nodes[n].log.told = told;
         }
         self.turn_log(n);
+    }
+
+    /// Returns whether the node goes on.
+    fn sync_log(&mut self, n: usize) -> bool {
+        let node = &mut self.nodes[n];
+        let Some(store) = &mut node.log.store else {
+            return false;
+        };
+        let synced = store.sync();
+        let struck = store.disk_mut().take_struck();
+        // Whether all of it is on stable storage, the disk says, and not the log.
+        let is_synced = store.disk().inner().is_synced();
+        let is_struck = self.note_struck(n, &struck);
+        if let Err(error) = synced {
+            self.log_failed(n, is_struck, &error);
+            return false;
+        }
+        let node = &mut self.nodes[n];
+        node.log.is_doubtful |= is_struck;
+        if is_synced && !node.log.is_doubtful {
+            for replica in &mut node.replicas {
+                replica.log.sync();
+            }
+        }
+        true
+    }
+
+    /// Counts faults of a disk that happened. Returns whether there were any.
+    fn note_struck(&mut self, n: usize, struck: &[DiskFault]) -> bool {
+        for fault in struck {
+            self.trace.note(21, n as u64, self.time());
+            self.tally.count(match fault {
+                DiskFault::FailSync { .. } => Shape::FailedSync,
+                DiskFault::TearWrite { .. } => Shape::TornWrite,
+                _ => Shape::FailedWrite,
+            });
+        }
+        !struck.is_empty()
+    }
+
+    /// The log refuses to go on. When its disk has failed, that is what it must do: the node stops, and
+    /// what was not synced is anyone's guess.
+    fn log_failed(&mut self, n: usize, is_struck: bool, error: &Error) {
+        if is_struck {
+            self.reached.note(Situation::StoppedWithItsDisk);
+            self.crash_for_a_while(n, true);
+        } else {
+            self.findings
+                .add("A8.log", || format!("node {n}: the log failed: {error}"));
+        }
     }
 
     fn read_log(&mut self, n: usize) {

@@ -9,6 +9,7 @@ use repertoire_core::{
     SnapshotHeader, SnapshotReceiver,
 };
 use repertoire_segment_log::{MemoryDisk, SegmentLog};
+use repertoire_storage_faulty::FaultyDisk;
 
 use crate::cast::Cast;
 use crate::clock::{Nanos, NodeClock};
@@ -17,10 +18,13 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::watch::{Extent, LogStates, SharedTape, Tape};
 
+/// The disk of a node: the real log's code runs over it.
+pub(crate) type SimDisk = FaultyDisk<MemoryDisk>;
+
 /// The log of a running node, with what waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct LogDesk {
-    pub(crate) store: Option<SegmentLog<MemoryDisk>>,
+    pub(crate) store: Option<SegmentLog<SimDisk>>,
     /// Operations not written yet, and whom to tell up to which number.
     pub(crate) queue: Vec<GroupLogOp>,
     pub(crate) marks: Vec<(u8, LogSeq)>,
@@ -29,7 +33,10 @@ pub(crate) struct LogDesk {
     pub(crate) is_busy: bool,
     pub(crate) told: Vec<(u8, LogSeq)>,
     pub(crate) needs_sync: bool,
-    pub(crate) was_full: bool,
+    /// The disk is full: what waits is tried again.
+    pub(crate) is_full: bool,
+    /// The disk failed, and the log went on: nothing that it says counts any more.
+    pub(crate) is_doubtful: bool,
 }
 
 /// A snapshot on disk.
@@ -161,9 +168,13 @@ pub(crate) struct Node<C: Cast> {
     pub(crate) replicas: Vec<Replica<C>>,
     pub(crate) log: LogDesk,
     /// The disk while the node is down.
-    pub(crate) disk: Option<MemoryDisk>,
+    pub(crate) disk: Option<SimDisk>,
     /// Whether what was only written may be gone since the last shutdown.
     pub(crate) lost_power: bool,
+    /// Bits of its log flipped, at any time.
+    pub(crate) has_rotted: bool,
+    /// One has since the last start.
+    pub(crate) is_rotting: bool,
     pub(crate) stalled_until: Nanos,
     pub(crate) slow_disk_until: Nanos,
     pub(crate) slow_engine_until: Nanos,
@@ -189,8 +200,10 @@ impl<C: Cast> Node<C> {
             flush_planned: false,
             replicas: replicas.collect(),
             log: LogDesk::default(),
-            disk: Some(MemoryDisk::new()),
+            disk: Some(FaultyDisk::new(MemoryDisk::new())),
             lost_power: false,
+            has_rotted: false,
+            is_rotting: false,
             stalled_until: 0,
             slow_disk_until: 0,
             slow_engine_until: 0,

@@ -2,14 +2,14 @@
 
 use std::sync::PoisonError;
 
-use repertoire_core::{HostOutput, LogOp, Outcome, Position, Reply, TimerOrder};
+use repertoire_core::{HostOutput, LogOp, Outcome, PeerEvent, Position, Reply, TimerOrder};
 
 use super::event::{Parcel, ReplyOut};
 use super::{Event, Said, World};
 use crate::cast::Cast;
 use crate::client::{Ask, Book};
 use crate::clock::{MILLI, Nanos};
-use crate::fault::mix::Fault;
+use crate::fault::kind::{Fault, Shape};
 use crate::invariants::durable_ack::{self, Copy};
 use crate::invariants::log_matching::Place;
 use crate::invariants::{order, prefix_reads};
@@ -17,7 +17,7 @@ use crate::plan::node_index;
 use crate::sometimes::Situation;
 use crate::watch::Content;
 
-/// Messages kept to be heard again.
+/// Messages of one sender kept to be heard again.
 const RECORDED_MAX: usize = 32;
 /// How many of them are heard again when a node starts.
 const REPLAYED: usize = 12;
@@ -34,6 +34,7 @@ impl<C: Cast> World<'_, C> {
         std::mem::swap(host.output(), &mut self.scratch);
         let mut out = std::mem::take(&mut self.scratch);
         self.absorb_tape(n, g);
+        self.inspect(n, g);
         self.perform_log(n, g, &mut out);
         let replica = &mut self.nodes[n].replicas[g];
         replica.applied = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
@@ -131,52 +132,63 @@ impl<C: Cast> World<'_, C> {
                 class as u64,
             );
             let delivery = self.net.send(time, n, to, class, &mut self.tally);
-            let parcel = |is_carried, message| Parcel {
+            if let Some(at) = delivery.writable_at {
+                self.tell_link(n, to, PeerEvent::Writable, at - time);
+            }
+            let Some(first) = delivery.first else {
+                continue;
+            };
+            let link = self.link(n, to);
+            let parcel = |link, message| Parcel {
                 from: n as u8,
                 to: to as u8,
                 group: g as u8,
-                is_carried,
+                link,
                 message,
             };
             if let Some(at) = delivery.second {
-                let slot = self.parcels.put(parcel(true, message.clone()));
+                let slot = self.parcels.put(parcel(Some(link), message.clone()));
                 self.agenda.at(at, Event::Message(slot));
             }
-            if self.net.faults.rate(Fault::Replay) > 0 {
-                self.record(parcel(false, message.clone()));
+            if self.net.faults.has(Fault::Duplicate) {
+                self.record(parcel(None, message.clone()));
             }
-            if let Some(at) = delivery.first {
-                let slot = self.parcels.put(parcel(true, message));
-                self.agenda.at(at, Event::Message(slot));
-            }
+            let slot = self.parcels.put(parcel(Some(link), message));
+            self.agenda.at(first, Event::Message(slot));
         }
     }
 
     /// Keeps some messages to be heard again, late enough to meet another leadership now and then.
     fn record(&mut self, parcel: Parcel<Said<C>>) {
-        if self.net.happens(Fault::Replay, &mut self.tally) {
-            let at = self.time() + self.rng.between(5, 1500) * MILLI;
+        let recorded = &mut self.recorded[usize::from(parcel.from)];
+        if self.net.happens(Shape::HeardLate, &mut self.tally) {
+            let at = self.agenda.now() + self.rng.between(5, 1500) * MILLI;
             let slot = self.parcels.put(parcel);
             self.agenda.at(at, Event::Message(slot));
-        } else if self.recorded.len() < RECORDED_MAX {
-            self.recorded.push(parcel);
+        } else if recorded.len() < RECORDED_MAX {
+            recorded.push(parcel);
         } else if self.rng.one_in(4) {
-            let place = self.rng.index(RECORDED_MAX);
-            self.recorded[place] = parcel;
+            recorded[self.rng.index(RECORDED_MAX)] = parcel;
         }
     }
 
-    /// A node started again: some of what was said before is heard once more.
-    pub(crate) fn replay_recorded(&mut self) {
-        if self.net.faults.rate(Fault::Replay) == 0 || self.recorded.is_empty() {
+    /// A node started again: some of what was said before is heard once more, mostly what its former
+    /// self said.
+    pub(crate) fn replay_recorded(&mut self, n: usize) {
+        if !self.net.faults.has(Fault::Duplicate) {
             return;
         }
         for _ in 0..REPLAYED {
-            let parcel = self.rng.pick(&self.recorded).clone();
+            let other = self.rng.index(self.nodes.len());
+            let from = if self.rng.one_in(4) { other } else { n };
+            if self.recorded[from].is_empty() {
+                continue;
+            }
+            let parcel = self.rng.pick(&self.recorded[from]).clone();
             let at = self.time() + self.rng.between(1, 300) * MILLI;
             let slot = self.parcels.put(parcel);
             self.agenda.at(at, Event::Message(slot));
-            self.tally.count(Fault::Replay);
+            self.tally.count(Shape::HeardLate);
         }
     }
 
@@ -223,14 +235,19 @@ impl<C: Cast> World<'_, C> {
             Outcome::Failed(error) => error.outcome() as u64 + 2,
         };
         self.trace.note(5, reply.to.request, code);
-        if self.net.happens(Fault::ClientLoss, &mut self.tally) {
+        self.send_reply(number, attempt, n, reply.outcome);
+    }
+
+    /// Sends a reply to its client.
+    pub(super) fn send_reply(&mut self, op: u32, attempt: u8, n: usize, outcome: Outcome) {
+        if self.net.happens(Shape::LostOfClient, &mut self.tally) {
             return;
         }
         let slot = self.replies.put(ReplyOut {
-            op: number,
+            op,
             attempt,
             node: n as u8,
-            outcome: reply.outcome,
+            outcome,
         });
         let latency = self.net.client_latency();
         self.agenda.after(latency, Event::Reply(slot));
@@ -254,6 +271,7 @@ impl<C: Cast> World<'_, C> {
                     Copy {
                         written: &replica.log.written,
                         durable: &replica.log.durable,
+                        rotten: &replica.log.rotten,
                     }
                 });
                 durable_ack::judge(g, ack, promised, copies, &mut self.findings);

@@ -1,13 +1,15 @@
 //! From clients to nodes: asking, retrying, giving up.
 
-use repertoire_core::{Mono, Position, ReadLevel, ReadQuery, ReadRequest, WriteRequest};
+use repertoire_core::{
+    Error, ErrorKind, Mono, Outcome, Position, ReadLevel, ReadQuery, ReadRequest, WriteRequest,
+};
 
 use super::expiry::EXPIRY_EVERY;
 use super::{Event, World};
 use crate::cast::Cast;
 use crate::client::{Ask, Ending, Level, Workload};
 use crate::clock::MILLI;
-use crate::fault::mix::Fault;
+use crate::fault::kind::Shape;
 
 /// Attempts after which a client gives up.
 const ATTEMPTS_MAX: u8 = 6;
@@ -79,7 +81,7 @@ impl<C: Cast> World<'_, C> {
         };
         let patience = client.plan.patience;
         let latency = self.net.client_latency();
-        if !self.net.happens(Fault::ClientLoss, &mut self.tally) {
+        if !self.net.happens(Shape::LostOfClient, &mut self.tally) {
             let node = node as u8;
             self.agenda.after(
                 latency,
@@ -116,6 +118,13 @@ impl<C: Cast> World<'_, C> {
         let deadline = Mono(now.mono.0 + patience);
         self.trace
             .note(12, (n as u64) << 32 | u64::from(number), u64::from(attempt));
+        if self.nodes[n].log.is_full && op.ask.is_write() {
+            // As the node's actor answers while its log finds no space.
+            let error = Error::new(ErrorKind::StorageFull, "write");
+            let outcome = Outcome::Failed(Box::new(error));
+            self.send_reply(number, attempt, n, outcome);
+            return;
+        }
         let Some(host) = &mut self.nodes[n].replicas[g].host else {
             return;
         };

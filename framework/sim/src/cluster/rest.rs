@@ -17,25 +17,33 @@ use crate::sometimes::Situation;
 use crate::watch::{Content, Stamp};
 
 impl<C: Cast> World<'_, C> {
-    /// Looks at what all replicas say of themselves.
+    /// Looks at what all replicas say of themselves, and at what waits.
     pub(crate) fn inspect_all(&mut self) {
+        let mut seen = std::mem::take(&mut self.vitals);
         for g in 0..self.plan.groups.len() {
-            let mut statuses = Vec::new();
-            for n in 0..self.nodes.len() {
+            seen.clear();
+            for (n, node) in self.nodes.iter().enumerate() {
                 let at = Place { node: n, group: g };
-                let node = &mut self.nodes[n];
-                let waiting = node.log.queue.len();
-                let replica = &mut node.replicas[g];
-                let Some(host) = &replica.host else {
+                let Some(host) = &node.replicas[g].host else {
                     continue;
                 };
+                let waiting = node.log.queue.len();
                 bounded::judge(at, host.writes_in_flight(), waiting, &mut self.findings);
-                let status = host.inspect();
-                order::judge(at, &status, &mut self.findings);
-                replica.progress.judge(at, &status, &mut self.findings);
-                statuses.push((n, status));
+                seen.push((n, host.vitals()));
             }
-            monotone::judge_roles(g, &statuses, &mut self.findings);
+            monotone::judge_roles(g, &seen, &mut self.findings);
+        }
+        self.vitals = seen;
+    }
+
+    /// Looks at what a replica says of itself after a batch.
+    #[inline]
+    pub(crate) fn inspect(&mut self, n: usize, g: usize) {
+        let replica = &mut self.nodes[n].replicas[g];
+        if let Some(host) = &replica.host {
+            let (at, vitals) = (Place { node: n, group: g }, host.vitals());
+            order::judge(at, &vitals, &mut self.findings);
+            replica.progress.judge(at, &vitals, &mut self.findings);
         }
     }
 
@@ -159,7 +167,7 @@ impl<C: Cast> World<'_, C> {
         }
         let live = (0..self.nodes.len()).find_map(|n| self.engine(n, g));
         if let Some(engine) = live {
-            account.audit(g, ops, canon, engine, &mut findings);
+            account.audit(g, canon, engine, &mut findings);
         }
         self.findings = findings;
     }

@@ -57,7 +57,7 @@ impl<C: Cast> World<'_, C> {
             | Event::Wake { .. }
             | Event::Start { .. }
             | Event::Expiry { .. }
-            | Event::Strike
+            | Event::Strike(_)
             | Event::Undo(_) => return None,
         };
         let until = self.nodes[usize::from(node)].paused_until;
@@ -122,12 +122,12 @@ impl<C: Cast> World<'_, C> {
             Event::Link {
                 node,
                 peer,
-                up,
+                news,
                 boot,
-            } => self.on_link(node, peer, up, boot),
+            } => self.on_link(node, peer, news, boot),
             Event::Start { node } => self.start(usize::from(node)),
             Event::Expiry { group } => self.on_expiry(usize::from(group)),
-            Event::Strike => self.strike(),
+            Event::Strike(kind) => self.strike(kind),
             Event::Undo(slot) => self.on_undo(slot),
         }
     }
@@ -152,12 +152,35 @@ impl<C: Cast> World<'_, C> {
         self.nodes[node].clock.now(self.time())
     }
 
+    /// Whether a message gets through. A connection ends with either of its ends, and takes along what
+    /// is on it.
+    pub(super) fn arrives<M>(&mut self, parcel: &super::event::Parcel<M>) -> bool {
+        let Some(link) = parcel.link else {
+            return true;
+        };
+        let (from, to) = (usize::from(parcel.from), usize::from(parcel.to));
+        let is_open = self.time() > self.open_from[from * self.nodes.len() + to];
+        self.net.arrive(from, to) && link == self.link(from, to) && is_open
+    }
+
+    /// A new connection carries messages once both ends were told of it.
+    pub(super) fn connect(&mut self, a: usize, b: usize) {
+        let (there, back) = (a * self.nodes.len() + b, b * self.nodes.len() + a);
+        let told = self.link_news[there].max(self.link_news[back]);
+        (self.open_from[there], self.open_from[back]) = (told, told);
+    }
+
+    /// The connection between two nodes, by their boots.
+    pub(super) fn link(&self, from: usize, to: usize) -> (u32, u32) {
+        (self.nodes[from].boot, self.nodes[to].boot)
+    }
+
     fn on_message(&mut self, slot: u32) {
         let Some(parcel) = self.parcels.take(slot) else {
             return;
         };
         let (n, g) = (usize::from(parcel.to), usize::from(parcel.group));
-        let arrives = !parcel.is_carried || self.net.arrive(usize::from(parcel.from), n);
+        let arrives = self.arrives(&parcel);
         let now = self.now(n);
         self.trace.note(
             1,
@@ -216,35 +239,40 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
-    fn on_link(&mut self, node: u8, other: u8, up: bool, boot: u32) {
+    fn on_link(&mut self, node: u8, other: u8, news: PeerEvent, boot: u32) {
         let Some((n, _)) = self.live(node, 0, boot) else {
             return;
         };
         let now = self.now(n);
-        let event = if up { PeerEvent::Up } else { PeerEvent::Down };
         for g in 0..self.plan.groups.len() {
             if !self.plan.groups[g].members.contains(&usize::from(other)) {
                 continue;
             }
             if let Some(host) = &mut self.nodes[n].replicas[g].host {
-                host.peer(now, peer(other), event);
+                host.peer(now, peer(other), news);
                 self.touched(n, g);
             }
         }
     }
 
-    /// Tells two nodes after `span` how the link between them is then.
-    pub(crate) fn announce_link(&mut self, a: usize, b: usize, up: bool, span: Nanos) {
-        for (node, other) in [(a, b), (b, a)] {
-            let boot = self.nodes[node].boot;
-            let event = Event::Link {
-                node: node as u8,
-                peer: other as u8,
-                up,
-                boot,
-            };
-            self.agenda.after(span, event);
-        }
+    /// Tells two nodes after `span` how the link between them is.
+    pub(crate) fn announce_link(&mut self, a: usize, b: usize, news: PeerEvent, span: Nanos) {
+        self.tell_link(a, b, news, span);
+        self.tell_link(b, a, news, span);
+    }
+
+    /// Tells a node after `span` how its link to `other` is. News of one link arrive in their order.
+    pub(crate) fn tell_link(&mut self, node: usize, other: usize, news: PeerEvent, span: Nanos) {
+        let place = node * self.nodes.len() + other;
+        let at = (self.time() + span).max(self.link_news[place] + 1);
+        self.link_news[place] = at;
+        let event = Event::Link {
+            node: node as u8,
+            peer: other as u8,
+            news,
+            boot: self.nodes[node].boot,
+        };
+        self.agenda.at(at, event);
     }
 
     /// An input was delivered: counts it, and ends the batch now or soon.

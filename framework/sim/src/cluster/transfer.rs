@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use repertoire_core::{
-    ChunkVerdict, Class, EngineSpec, EntryId, NodeId, SnapshotHeader, SnapshotMessage,
+    ChunkVerdict, Class, EngineSpec, EntryId, NodeId, PeerEvent, SnapshotHeader, SnapshotMessage,
     SnapshotReceiver, load_snapshot, wanted_chunks,
 };
 
@@ -12,7 +12,7 @@ use super::node::{Incoming, Offered, StoredSnapshot};
 use super::{Event, World};
 use crate::cast::Cast;
 use crate::clock::{MILLI, Nanos};
-use crate::fault::mix::Fault;
+use crate::fault::kind::Shape;
 use crate::invariants::log_matching::Place;
 use crate::invariants::recovery;
 use crate::plan::node_index;
@@ -35,12 +35,16 @@ impl<C: Cast> World<'_, C> {
         let time = self.time();
         let to = node_index(to);
         let delivery = self.net.send(time, n, to, Class::Bulk, &mut self.tally);
+        let link = self.link(n, to);
+        if let Some(at) = delivery.writable_at {
+            self.tell_link(n, to, PeerEvent::Writable, at - time);
+        }
         for at in [delivery.first, delivery.second].into_iter().flatten() {
             let slot = self.transfers.put(Parcel {
                 from: n as u8,
                 to: to as u8,
                 group: g as u8,
-                is_carried: true,
+                link: Some(link),
                 message: message.clone(),
             });
             self.agenda.at(at, Event::Transfer(slot));
@@ -57,7 +61,7 @@ impl<C: Cast> World<'_, C> {
             return;
         };
         let (n, g) = (usize::from(parcel.to), usize::from(parcel.group));
-        if !self.net.arrive(usize::from(parcel.from), n) || !self.nodes[n].is_up {
+        if !self.arrives(&parcel) || !self.nodes[n].is_up {
             return;
         }
         self.trace
@@ -179,7 +183,7 @@ impl<C: Cast> World<'_, C> {
                 self.begin_loading(n, g);
             }
         }
-        if self.net.happens(Fault::ReceiverCrash, &mut self.tally) {
+        if self.net.happens(Shape::SnapshotReceiver, &mut self.tally) {
             self.crash_for_a_while(n, false);
         }
     }

@@ -2,81 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::kind::{Fault, Shape};
 use crate::rng::Rng;
 
-/// Declares the kinds once: the enum, its list, its names.
-macro_rules! faults {
-    ($($(#[$meta:meta])* $kind:ident $name:literal,)*) => {
-        /// A kind of fault.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[repr(u8)]
-        pub enum Fault {
-            $($(#[$meta])* $kind,)*
-        }
-
-        impl Fault {
-            /// Every kind.
-            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
-
-            /// Its stable name in reports.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$kind => $name,)*
-                }
-            }
-        }
-    };
-}
-
-faults! {
-    /// A message is lost.
-    Drop "message-drop",
-    /// A message arrives twice.
-    Duplicate "message-duplicate",
-    /// A message overtakes earlier ones.
-    Reorder "message-reorder",
-    /// A message takes a hundred times as long.
-    Delay "message-delay",
-    /// A message recorded long ago arrives again.
-    Replay "message-replay",
-    /// A path carries nothing for a while; what is on it arrives later.
-    Clog "path-clog",
-    /// The cluster falls into two parts.
-    Partition "partition",
-    /// One direction between two parts is cut.
-    OneWay "partition-one-way",
-    /// One node is cut off.
-    Isolate "isolate",
-    /// A link goes up and down several times.
-    Flap "link-flap",
-    /// A process dies; what it had written to the operating system survives.
-    Crash "crash",
-    /// All processes die at once.
-    CrashAll "crash-all",
-    /// A machine loses power; any subset of what was not synced survives.
-    PowerLoss "power-loss",
-    /// All machines lose power at once.
-    PowerLossAll "power-loss-all",
-    /// The disk answers nothing for a while.
-    DiskStall "disk-stall",
-    /// Every disk operation takes much longer.
-    SlowDisk "disk-slow",
-    /// The disk takes no more bytes for a while.
-    DiskFull "disk-full",
-    /// The engine takes much longer for each job.
-    SlowEngine "engine-slow",
-    /// A node stands still; its clocks go on.
-    Pause "pause",
-    /// A wall clock jumps.
-    ClockJump "clock-jump",
-    /// The receiver of a snapshot dies at a chunk boundary.
-    ReceiverCrash "snapshot-receiver-crash",
-    /// A request or a reply between a client and a node is lost.
-    ClientLoss "client-loss",
-}
-
-/// How often each fault happens. Message faults are parts per million of all messages; the others
-/// are events per thousand seconds of simulated time, over the whole cluster.
+/// How often each fault happens. Faults of single messages are parts per million of all messages; the
+/// others are events per thousand seconds of simulated time, over the whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultMix {
     rates: Vec<u32>,
@@ -87,21 +17,11 @@ const fn ceiling(kind: Fault) -> u32 {
     match kind {
         Fault::Drop | Fault::Duplicate => 100_000,
         Fault::Reorder => 200_000,
-        Fault::Delay => 30_000,
-        Fault::Replay => 20_000,
-        Fault::ClientLoss => 50_000,
-        Fault::Clog
-        | Fault::Flap
-        | Fault::Crash
-        | Fault::PowerLoss
-        | Fault::DiskStall
-        | Fault::SlowDisk
-        | Fault::SlowEngine
-        | Fault::Pause => 1_500,
-        Fault::ClockJump => 1_000,
-        Fault::Partition | Fault::OneWay | Fault::Isolate => 800,
-        Fault::CrashAll | Fault::PowerLossAll | Fault::DiskFull => 500,
-        Fault::ReceiverCrash => 300_000,
+        Fault::Partition | Fault::SlowDisk => 2_500,
+        Fault::Clog | Fault::SlowEngine | Fault::Pause => 2_000,
+        Fault::Crash | Fault::PowerLoss => 1_600,
+        Fault::DiskFailure | Fault::BitRot => 2_000,
+        Fault::ClockJump | Fault::DiskFull => 1_000,
     }
 }
 
@@ -133,6 +53,12 @@ impl FaultMix {
         self.rates.get(kind as usize).copied().unwrap_or_default()
     }
 
+    /// Whether a kind happens at all.
+    #[inline]
+    pub fn has(&self, kind: Fault) -> bool {
+        self.rate(kind) > 0
+    }
+
     /// Sets the rate of a kind.
     pub fn set(&mut self, kind: Fault, rate: u32) {
         if let Some(place) = self.rates.get_mut(kind as usize) {
@@ -148,23 +74,46 @@ impl FaultMix {
         }
         self
     }
+
+    /// Parts per million of the messages concerned that this happens to; zero for shapes that strike by
+    /// time.
+    #[inline]
+    pub(crate) fn per_message(&self, shape: Shape) -> u32 {
+        let rate = self.rate(shape.kind());
+        match shape {
+            Shape::LostBetweenNodes | Shape::HeardSoon | Shape::Overtaken => rate,
+            Shape::LostOfClient => rate / 2,
+            Shape::HeardLate => rate / 5,
+            Shape::OneStream => rate * 10,
+            // Of the chunks of snapshots, of which there are few.
+            Shape::SnapshotReceiver => rate * 100,
+            _ => 0,
+        }
+    }
 }
 
 /// How often each fault was injected.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FaultTally {
-    counts: [u64; Fault::ALL.len()],
+    counts: [u64; Shape::ALL.len()],
 }
 
 impl FaultTally {
     #[inline]
-    pub(crate) fn count(&mut self, kind: Fault) {
-        self.counts[kind as usize] += 1;
+    pub(crate) fn count(&mut self, shape: Shape) {
+        self.counts[shape as usize] += 1;
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Fault, u64)> + '_ {
-        Fault::ALL
-            .iter()
-            .map(|kind| (*kind, self.counts[*kind as usize]))
+    /// Kinds by their names, and shapes by theirs where a kind has more than one.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let count = |shape: &Shape| self.counts[*shape as usize];
+        let of = |kind: Fault| Shape::ALL.iter().filter(move |shape| shape.kind() == kind);
+        Fault::ALL.iter().flat_map(move |kind| {
+            let total = of(*kind).map(count).sum();
+            let parts = of(*kind).map(move |shape| (shape.name(), count(shape)));
+            let is_plain = of(*kind).count() == 1;
+            let parts = parts.skip(usize::from(is_plain));
+            std::iter::once((kind.name(), total)).chain(parts)
+        })
     }
 }

@@ -1,112 +1,88 @@
-//! What each fault that strikes by time does to the world, and how it ends.
+//! What each fault that strikes by time does to the world.
 
-use repertoire_core::Admission;
+use repertoire_core::{Admission, PeerEvent};
+use repertoire_segment_log::DiskErrorKind;
+use repertoire_storage_faulty::Fault as DiskFault;
 
+use super::kind::{Fault, Shape};
 use crate::cast::Cast;
 use crate::clock::{MILLI, Nanos, SECOND};
-use crate::cluster::{Event, TIMED, Undo, World};
-use crate::fault::mix::Fault;
+use crate::cluster::{Event, Undo, World};
+use crate::rng::Rng;
 use crate::sometimes::Situation;
 
 /// Jumps of wall clocks, in milliseconds: mostly minutes, sometimes beyond a session's lifetime.
 const JUMP_MS: u64 = 20 * 60 * 1000;
 const FAR_JUMP_MS: u64 = 3 * 3600 * 1000;
 
+/// Bytes of a burst, about: a torn write keeps anything up to there.
+const TORN_AT_MOST: usize = 6000;
+
+/// Places that are looked at for one where something is written.
+const PLACES: u64 = 16;
+
 impl<C: Cast> World<'_, C> {
-    /// Plans the next strike.
-    pub(crate) fn plan_strike(&mut self) {
-        let rates = TIMED
-            .iter()
-            .map(|kind| u64::from(self.net.faults.rate(*kind)));
-        let per_thousand_seconds: u64 = rates.sum();
-        if let Some(mean) = (1000 * SECOND).checked_div(per_thousand_seconds) {
-            let span = self.rng.exponential(mean);
-            self.agenda.after(span, Event::Strike);
+    /// Plans the next strike of a kind. Kinds strike independently of each other.
+    pub(crate) fn plan_strike(&mut self, kind: Fault) {
+        let rate = u64::from(self.net.faults.rate(kind));
+        if let Some(mean) = (1000 * SECOND).checked_div(rate)
+            && strikes_by_time(kind)
+        {
+            let span = self.chance(kind).exponential(mean);
+            self.agenda.after(span, Event::Strike(kind));
         }
     }
 
-    /// A fault strikes; which one, the rates decide.
-    pub(crate) fn strike(&mut self) {
-        let total: u64 = TIMED
-            .iter()
-            .map(|kind| u64::from(self.net.faults.rate(*kind)))
-            .sum();
-        let mut draw = self.rng.below(total.max(1));
-        let chosen = TIMED.iter().find(|kind| {
-            let rate = u64::from(self.net.faults.rate(**kind));
-            let is_it = draw < rate;
-            draw = draw.saturating_sub(rate);
-            is_it
-        });
-        if let Some(kind) = chosen {
-            self.trace.note(20, *kind as u64, self.time());
-            self.inject(*kind);
-            self.plan_strike();
-        }
+    /// What a kind draws from: leaving one kind out changes nothing for the others.
+    fn chance(&mut self, kind: Fault) -> &mut Rng {
+        &mut self.chances[kind as usize]
     }
 
-    fn inject(&mut self, kind: Fault) {
-        let nodes = self.nodes.len();
-        let victim = self.victim();
-        let until = self.time() + self.rng.between(10, 900) * MILLI;
-        self.tally.count(kind);
-        match kind {
-            Fault::Clog => {
-                let other = self.rng.index(nodes);
-                self.net.clog(victim, other, until);
-            }
-            Fault::Partition | Fault::OneWay | Fault::Isolate => self.part(kind, victim, until),
-            Fault::Flap => {
-                let other = self.rng.index(nodes);
-                let times = self.rng.between(2, 12) as u32;
-                let pair = (victim, other);
-                self.flap(pair, times, false);
-            }
-            Fault::Crash => self.crash_for_a_while(victim, false),
-            Fault::PowerLoss => self.cut_power(victim),
-            Fault::CrashAll => (0..nodes).for_each(|n| self.crash_for_a_while(n, false)),
-            Fault::PowerLossAll => {
-                if self.book.unfinished() > 0 {
-                    self.reached.note(Situation::PowerLostUnderWrites);
-                }
-                (0..nodes).for_each(|n| self.crash_for_a_while(n, true));
-            }
-            Fault::DiskStall => self.nodes[victim].stalled_until = until,
-            Fault::SlowDisk => self.nodes[victim].slow_disk_until = until,
-            Fault::DiskFull => self.fill_disk(victim, until),
-            Fault::SlowEngine => self.nodes[victim].slow_engine_until = until,
-            Fault::Pause => self.nodes[victim].paused_until = until,
-            Fault::ClockJump => self.jump_clock(victim),
-            Fault::Drop
-            | Fault::Duplicate
-            | Fault::Reorder
-            | Fault::Delay
-            | Fault::Replay
-            | Fault::ReceiverCrash
-            | Fault::ClientLoss => {}
-        }
-    }
-
-    /// Every other time the disk hangs first, while messages still leave: then peers hold what the
-    /// node itself loses.
-    fn cut_power(&mut self, n: usize) {
-        if self.rng.one_in(2) {
-            self.crash_for_a_while(n, true);
+    /// A fault strikes.
+    pub(crate) fn strike(&mut self, kind: Fault) {
+        if !self.net.faults.has(kind) {
             return;
         }
-        let at = self.time() + self.rng.between(2, 80) * MILLI;
-        self.nodes[n].stalled_until = at + MILLI;
-        let slot = self.plan_undo(Undo::Cut(n));
-        self.agenda.at(at, Event::Undo(slot));
+        self.trace.note(20, kind as u64, self.time());
+        let victim = self.victim(kind);
+        let time = self.time();
+        let until = time + self.chance(kind).between(10, 900) * MILLI;
+        match kind {
+            Fault::Clog => {
+                let nodes = self.nodes.len();
+                let other = self.chance(kind).index(nodes);
+                self.net.clog(victim, other, until);
+                self.tally.count(Shape::WholePath);
+            }
+            Fault::Partition => self.part(victim, until),
+            Fault::Crash => self.kill(victim),
+            Fault::PowerLoss => self.cut_power(victim),
+            Fault::DiskFailure => self.break_disk(victim),
+            Fault::BitRot => self.rot(victim),
+            Fault::SlowDisk => self.slow_disk(victim, until),
+            Fault::DiskFull => self.fill_disk(victim, until),
+            Fault::SlowEngine => {
+                self.nodes[victim].slow_engine_until = until;
+                self.tally.count(Shape::Behind);
+            }
+            Fault::Pause => {
+                self.nodes[victim].paused_until = until;
+                self.tally.count(Shape::StoodStill);
+            }
+            Fault::ClockJump => self.jump_clock(victim),
+            Fault::Drop | Fault::Duplicate | Fault::Reorder => {}
+        }
+        self.plan_strike(kind);
     }
 
     /// A node to be struck: every other time one that takes writes, where most is at stake.
-    fn victim(&mut self) -> usize {
-        let any = self.rng.index(self.nodes.len());
-        if self.rng.one_in(2) {
+    fn victim(&mut self, kind: Fault) -> usize {
+        let (nodes, groups) = (self.nodes.len(), self.plan.groups.len());
+        let chance = self.chance(kind);
+        let (any, is_any, g) = (chance.index(nodes), chance.one_in(2), chance.index(groups));
+        if is_any {
             return any;
         }
-        let g = self.rng.index(self.plan.groups.len());
         let leads = |node: &crate::cluster::Node<C>| {
             let host = node.replicas[g].host.as_ref();
             host.is_some_and(|host| host.admission() == Admission::Open)
@@ -114,22 +90,143 @@ impl<C: Cast> World<'_, C> {
         self.nodes.iter().position(leads).unwrap_or(any)
     }
 
-    fn part(&mut self, kind: Fault, victim: usize, until: Nanos) {
-        let nodes = self.nodes.len();
-        let side: Vec<bool> = (0..nodes)
-            .map(|n| {
-                if kind == Fault::Partition {
-                    self.rng.one_in(2)
-                } else {
-                    n == victim
+    fn kill(&mut self, victim: usize) {
+        if self.chance(Fault::Crash).one_in(5) {
+            self.tally.count(Shape::AllProcesses);
+            (0..self.nodes.len()).for_each(|n| self.crash_for_a_while(n, false));
+        } else {
+            self.tally.count(Shape::OneProcess);
+            self.crash_for_a_while(victim, false);
+        }
+    }
+
+    /// Where disks may hang, they sometimes do so first, while messages still leave: then peers hold
+    /// what the node itself loses.
+    fn cut_power(&mut self, n: usize) {
+        let hangs = self.net.faults.has(Fault::SlowDisk);
+        let chance = self.chance(Fault::PowerLoss);
+        let (draw, kept, span) = (
+            chance.below(10),
+            chance.index(TORN_AT_MOST),
+            chance.between(2, 80) * MILLI,
+        );
+        match draw {
+            0..2 => {
+                self.tally.count(Shape::AllMachines);
+                if self.book.unfinished() > 0 {
+                    self.reached.note(Situation::PowerLostUnderWrites);
                 }
-            })
-            .collect();
+                (0..self.nodes.len()).for_each(|n| self.crash_for_a_while(n, true));
+            }
+            2..5 => self.order_disk_fault(n, DiskFault::TearWrite { nth: 1, keep: kept }),
+            5..8 if hangs => {
+                let at = self.time() + span;
+                self.nodes[n].stalled_until = at + MILLI;
+                let slot = self.plan_undo(Undo::Cut(n));
+                self.agenda.at(at, Event::Undo(slot));
+            }
+            _ => {
+                self.tally.count(Shape::OneMachine);
+                self.crash_for_a_while(n, true);
+            }
+        }
+    }
+
+    /// The next sync, or the next write, fails. It is counted when it does.
+    fn break_disk(&mut self, n: usize) {
+        let kind = DiskErrorKind::Failed;
+        let fault = if self.chance(Fault::DiskFailure).one_in(2) {
+            DiskFault::FailSync { nth: 1, kind }
+        } else {
+            DiskFault::FailWrite { nth: 1, kind }
+        };
+        self.order_disk_fault(n, fault);
+    }
+
+    fn order_disk_fault(&mut self, n: usize, fault: DiskFault) {
+        if let Some(store) = &mut self.nodes[n].log.store {
+            store.disk_mut().inject(fault);
+        }
+    }
+
+    /// A bit flips in the log of a replica that the cluster can do without. One between two starts: two
+    /// can look just like a torn tail.
+    fn rot(&mut self, n: usize) {
+        if self.is_needed(n) || self.nodes[n].is_rotting {
+            return;
+        }
+        let mut rng = self.chance(Fault::BitRot).clone();
+        let node = &mut self.nodes[n];
+        let running = node.log.store.as_mut().map(|store| store.disk_mut());
+        if let Some(disk) = running.or(node.disk.as_mut()) {
+            let disk = disk.inner_mut();
+            let names = disk.names();
+            let size = u64::from(self.plan.disk.segment_bytes);
+            let mut places = (0..PLACES).map(|_| (&names[rng.index(names.len())], rng.below(size)));
+            let is_written = |(name, at): &(&String, u64)| disk.byte(name, *at).unwrap_or(0) != 0;
+            let found = places.find(is_written);
+            if let Some((name, at)) = found
+                && disk.flip_bit(name, at, rng.below(8) as u8)
+            {
+                (node.has_rotted, node.is_rotting) = (true, true);
+                self.tally.count(Shape::FlippedBit);
+            }
+        }
+        *self.chance(Fault::BitRot) = rng;
+    }
+
+    fn slow_disk(&mut self, n: usize, until: Nanos) {
+        if self.chance(Fault::SlowDisk).one_in(2) {
+            self.tally.count(Shape::Stalled);
+            self.nodes[n].stalled_until = until;
+        } else {
+            self.tally.count(Shape::Slow);
+            self.nodes[n].slow_disk_until = until;
+        }
+    }
+
+    fn fill_disk(&mut self, n: usize, until: Nanos) {
+        self.tally.count(Shape::NoSpace);
+        if let Some(store) = &mut self.nodes[n].log.store {
+            let disk = store.disk_mut().inner_mut();
+            let used = disk.used();
+            disk.set_capacity(Some(used));
+            let slot = self.plan_undo(Undo::Room(n));
+            self.agenda.at(until, Event::Undo(slot));
+        }
+    }
+
+    fn part(&mut self, victim: usize, until: Nanos) {
+        let nodes = self.nodes.len();
+        let chance = self.chance(Fault::Partition);
+        let shape = match chance.below(10) {
+            0..2 => Shape::Halves,
+            2..4 => Shape::OneNode,
+            4..6 => Shape::OneWay,
+            _ => Shape::Flapping,
+        };
+        let other = chance.index(nodes);
+        let times = chance.between(2, 12) as u32;
+        let (is_deaf, halves) = (chance.one_in(2), chance.next_u64());
+        self.tally.count(shape);
+        if shape == Shape::Flapping {
+            self.flap((victim, other), times, false);
+            return;
+        }
+        let is_inside = |n: usize| match shape {
+            Shape::Halves => halves >> n & 1 == 1,
+            _ => n == victim,
+        };
+        let (is_deaf, is_mute) = match shape {
+            Shape::OneWay => (is_deaf, !is_deaf),
+            _ => (true, true),
+        };
         let mut cuts = Vec::new();
         for from in 0..nodes {
             for to in 0..nodes {
-                let crosses = side[from] && !side[to];
-                if crosses || (side[to] && !side[from] && kind != Fault::OneWay) {
+                let leaves = is_mute && is_inside(from) && !is_inside(to);
+                let enters = is_deaf && is_inside(to) && !is_inside(from);
+                if leaves || enters {
                     cuts.push((from, to));
                 }
             }
@@ -137,111 +234,57 @@ impl<C: Cast> World<'_, C> {
         for (from, to) in &cuts {
             self.net.cut(*from, *to);
         }
-        self.announce_cuts(&cuts, false);
+        self.announce_cuts(&cuts, PeerEvent::Down);
         let slot = self.plan_undo(Undo::Mend(cuts));
         self.agenda.at(until, Event::Undo(slot));
     }
 
-    fn announce_cuts(&mut self, cuts: &[(usize, usize)], up: bool) {
+    pub(super) fn announce_cuts(&mut self, cuts: &[(usize, usize)], news: PeerEvent) {
         for (from, to) in cuts {
-            let span = self.rng.between(1, 60) * MILLI;
-            self.announce_link(*from, *to, up, span);
+            let span = self.chance(Fault::Partition).between(1, 60) * MILLI;
+            self.announce_link(*from, *to, news, span);
         }
     }
 
-    fn flap(&mut self, pair: (usize, usize), times: u32, is_cut: bool) {
+    pub(super) fn flap(&mut self, pair: (usize, usize), times: u32, is_cut: bool) {
         let (a, b) = pair;
         if a == b || times == 0 {
             return;
         }
-        if is_cut {
+        let news = if is_cut {
             self.net.mend(a, b);
             self.net.mend(b, a);
+            PeerEvent::Up
         } else {
             self.net.cut(a, b);
             self.net.cut(b, a);
-        }
-        self.announce_link(a, b, is_cut, MILLI);
+            PeerEvent::Down
+        };
+        self.announce_link(a, b, news, MILLI);
         let times = times - u32::from(is_cut);
         let slot = self.plan_undo(Undo::Flap {
             pair,
             times,
             is_cut: !is_cut,
         });
-        let span = self.rng.between(5, 120) * MILLI;
+        let span = self.chance(Fault::Partition).between(5, 120) * MILLI;
         self.agenda.after(span, Event::Undo(slot));
     }
 
-    fn fill_disk(&mut self, n: usize, until: Nanos) {
-        if let Some(store) = &mut self.nodes[n].log.store {
-            let used = store.disk().used();
-            store.disk_mut().set_capacity(Some(used));
-            let slot = self.plan_undo(Undo::Room(n));
-            self.agenda.at(until, Event::Undo(slot));
-        }
-    }
-
     fn jump_clock(&mut self, n: usize) {
-        let is_far = self.rng.one_in(6);
+        self.tally.count(Shape::Jumped);
+        let chance = self.chance(Fault::ClockJump);
+        let is_far = chance.one_in(3);
         let most = if is_far { FAR_JUMP_MS } else { JUMP_MS };
-        let by = self.rng.below(most).cast_signed();
-        let by = if self.rng.one_in(2) { by } else { -by };
+        let by = chance.below(most).cast_signed();
+        let by = if chance.one_in(2) { by } else { -by };
         self.sessions_may_expire |= is_far || by > 0;
         self.newest_wall = self.newest_wall.max(self.now(n).wall);
         self.nodes[n].clock.jump(by);
     }
+}
 
-    /// A fault ends.
-    pub(crate) fn on_undo(&mut self, slot: u32) {
-        match self.take_undo(slot) {
-            None => {}
-            Some(Undo::Mend(cuts)) => {
-                for (from, to) in &cuts {
-                    self.net.mend(*from, *to);
-                }
-                let mended = |cut: &&(usize, usize)| {
-                    !self.net.is_cut(cut.0, cut.1) && !self.net.is_cut(cut.1, cut.0)
-                };
-                let mended: Vec<(usize, usize)> = cuts.iter().filter(mended).copied().collect();
-                self.announce_cuts(&mended, true);
-            }
-            Some(Undo::Flap {
-                pair,
-                times,
-                is_cut,
-            }) => self.flap(pair, times, is_cut),
-            Some(Undo::Room(n)) => self.make_room(n),
-            Some(Undo::Cut(n)) => self.crash_for_a_while(n, true),
-        }
-    }
-
-    fn make_room(&mut self, n: usize) {
-        let node = &mut self.nodes[n];
-        let running = node.log.store.as_mut().map(|store| store.disk_mut());
-        if let Some(disk) = running.or(node.disk.as_mut()) {
-            disk.set_capacity(None);
-        }
-    }
-
-    /// Ends all faults. One replica may stay down for ever.
-    pub(crate) fn heal(&mut self, gone: Option<usize>) {
-        self.net.heal();
-        self.forget_undos();
-        if let Some(n) = gone {
-            self.crash(n, false);
-            self.nodes[n].is_gone = true;
-        }
-        for n in 0..self.nodes.len() {
-            self.make_room(n);
-            let node = &mut self.nodes[n];
-            node.paused_until = 0;
-            node.stalled_until = 0;
-            node.slow_disk_until = 0;
-            node.slow_engine_until = 0;
-            self.agenda.after(MILLI, Event::Start { node: n as u8 });
-            for other in 0..n {
-                self.announce_link(n, other, true, 2 * MILLI);
-            }
-        }
-    }
+/// Whether a kind strikes by time, and not at messages alone.
+const fn strikes_by_time(kind: Fault) -> bool {
+    !matches!(kind, Fault::Drop | Fault::Duplicate | Fault::Reorder)
 }

@@ -11,6 +11,8 @@ use crate::watch::Extent;
 pub(crate) struct Copy<'a> {
     pub(crate) written: &'a Extent,
     pub(crate) durable: &'a Extent,
+    /// It did, before bits flipped.
+    pub(crate) rotten: &'a Extent,
 }
 
 /// Judges an acknowledgement at the moment it is given. `promised` is what the request asked for.
@@ -21,12 +23,14 @@ pub(crate) fn judge<'a>(
     copies: impl Iterator<Item = Copy<'a>>,
     findings: &mut Findings,
 ) {
-    let held = copies
-        .filter(|copy| match ack.durability {
-            Durability::Disk => copy.durable.holds(ack.position),
-            Durability::Os | Durability::Memory => copy.written.holds(ack.position),
-        })
-        .count();
+    let holds = |copy: &Copy<'_>| {
+        let extent = match ack.durability {
+            Durability::Disk => copy.durable,
+            Durability::Os | Durability::Memory => copy.written,
+        };
+        extent.holds(ack.position) || copy.rotten.holds(ack.position)
+    };
+    let held = copies.filter(holds).count();
     let needed = promised.max(usize::from(ack.copies));
     findings.require(held >= needed, "A1.durable-ack", || {
         format!(

@@ -23,18 +23,21 @@ pub(crate) struct Account {
     pub(crate) history: History,
     /// Keys with a delete whose place nobody knows: no checker can tell what a read of "absent" saw.
     unnamed: Vec<KeyId>,
+    deletes: Deletes,
 }
 
 impl Account {
     pub(crate) fn new(group: usize, ops: &[Op], canon: &Canon) -> Self {
+        let deletes = Deletes::new(group, ops, canon);
         let mut account = Self {
             history: History::new(),
             unnamed: Vec::new(),
+            deletes: Deletes::default(),
         };
-        let deletes = Deletes::new(group, ops, canon);
         for (number, op) in ops.iter().enumerate().filter(|(_, op)| op.group == group) {
             account.add(number, op, canon, &deletes);
         }
+        account.deletes = deletes;
         account
     }
 
@@ -102,12 +105,11 @@ impl Account {
     pub(crate) fn audit(
         &self,
         group: usize,
-        ops: &[Op],
         canon: &Canon,
         engine: &dyn StorageEngine,
         findings: &mut Findings,
     ) {
-        let deletes = Deletes::new(group, ops, canon);
+        let deletes = &self.deletes;
         if let Some((key, lsn)) = deletes.nobodys.first() {
             findings.add("A2.phantom", || {
                 format!("keyspace {group}: {key:?} vanished at {lsn}, and nobody deleted it")
@@ -153,7 +155,7 @@ impl Account {
 }
 
 /// Which delete made which "absent": by the positions that acknowledgements named.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Deletes {
     /// Key and index of the version, to the delete.
     named: BTreeMap<(KeyId, usize), WriteId>,

@@ -1,6 +1,6 @@
 //! Epoch, commit and applied never go back on a node within one boot (A5).
 
-use repertoire_core::{Role, Status};
+use repertoire_core::{Role, Vitals};
 
 use crate::invariants::Findings;
 use crate::invariants::log_matching::Place;
@@ -15,11 +15,12 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Judges what a replica says of itself now. `reinstalled`: a snapshot took the state's place.
-    pub(crate) fn judge(&mut self, at: Place, status: &Status, findings: &mut Findings) {
+    #[inline]
+    pub(crate) fn judge(&mut self, at: Place, vitals: &Vitals, findings: &mut Findings) {
         let now = Self {
-            epoch: status.epoch.0,
-            commit: status.commit_lsn.0,
-            applied: status.applied_lsn.0,
+            epoch: vitals.epoch.0,
+            commit: vitals.commit.0,
+            applied: vitals.applied.0,
         };
         let goes_on =
             now.epoch >= self.epoch && now.commit >= self.commit && now.applied >= self.applied;
@@ -31,19 +32,19 @@ impl Progress {
 }
 
 /// Judges that two replicas do not lead in one epoch (SL1), by what they say of themselves.
-pub(crate) fn judge_roles(group: usize, statuses: &[(usize, Status)], findings: &mut Findings) {
+pub(crate) fn judge_roles(group: usize, replicas: &[(usize, Vitals)], findings: &mut Findings) {
     let leaders = || {
-        statuses
+        replicas
             .iter()
-            .filter(|(_, status)| status.role == Role::Leader)
+            .filter(|(_, vitals)| vitals.role == Role::Leader)
     };
-    for (node, status) in leaders() {
-        let rival = leaders().find(|(other, theirs)| other > node && theirs.epoch == status.epoch);
+    for (node, vitals) in leaders() {
+        let rival = leaders().find(|(other, theirs)| other > node && theirs.epoch == vitals.epoch);
         if let Some((other, _)) = rival {
             findings.add("SL1.one-leader", || {
                 format!(
                     "keyspace {group}: nodes {node} and {other} lead in {}",
-                    status.epoch
+                    vitals.epoch
                 )
             });
         }

@@ -1,7 +1,7 @@
 //! State ordering (A4): snapshot ≤ applied ≤ commit ≤ last, and a log is never trimmed beyond what a
 //! durable snapshot covers.
 
-use repertoire_core::Status;
+use repertoire_core::Vitals;
 
 use crate::invariants::Findings;
 use crate::invariants::log_matching::Place;
@@ -9,13 +9,9 @@ use crate::invariants::log_matching::Place;
 const ID: &str = "A4.state-order";
 
 /// Judges what a replica says of itself.
-pub(crate) fn judge(at: Place, status: &Status, findings: &mut Findings) {
-    let chain = [
-        status.snapshot_lsn,
-        status.applied_lsn,
-        status.commit_lsn,
-        status.last.lsn,
-    ];
+#[inline]
+pub(crate) fn judge(at: Place, vitals: &Vitals, findings: &mut Findings) {
+    let chain = [vitals.snapshot, vitals.applied, vitals.commit, vitals.last];
     findings.require(chain.is_sorted(), ID, || {
         format!("{at:?}: snapshot, applied, commit, last are {chain:?}")
     });

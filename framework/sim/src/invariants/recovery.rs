@@ -1,6 +1,6 @@
 //! Recovery finds everything that was durable, and nothing that was never written (A3).
 
-use repertoire_core::{Durability, RecoveredStream};
+use repertoire_core::{Durability, RecoveredGroup, RecoveredStream, StreamId};
 
 use crate::invariants::Findings;
 use crate::invariants::log_matching::Place;
@@ -23,6 +23,23 @@ pub(crate) fn judge_log(
     findings.require(is_possible, ID, || {
         let last = stream.last;
         format!("{at:?}: recovered up to {last}; {written} was written, {durable} synced")
+    });
+}
+
+/// Judges what a log held after bits of it flipped: it lacks nothing that it had written down as synced,
+/// or it says that it is damaged.
+pub(crate) fn judge_rotten(
+    at: Place,
+    found: &RecoveredGroup,
+    log: &mut LogStates,
+    findings: &mut Findings,
+) {
+    let stream = found.streams.get(&StreamId(0));
+    let last = stream.map(|stream| stream.last).unwrap_or_default();
+    let durable = log.durable.last();
+    let is_whole = log.recover_rotten(last);
+    findings.require(is_whole || found.damaged, ID, || {
+        format!("{at:?}: recovered up to {last} of {durable} synced, and damage is not mentioned")
     });
 }
 

@@ -20,6 +20,11 @@ pub(crate) struct LogStates {
     pub(crate) written: Extent,
     /// As of the last sync.
     pub(crate) durable: Extent,
+    /// Where the log ended at the last sync but one: what the log itself has written down as synced.
+    settled: u64,
+    /// What was durable before bits of it flipped: acknowledgements counted it, and do so again when
+    /// they are repeated.
+    pub(crate) rotten: Extent,
     since_sync: Vec<State>,
 }
 
@@ -41,10 +46,31 @@ impl LogStates {
 
     /// Everything written is on stable storage.
     pub(crate) fn sync(&mut self) {
+        self.settled = self.durable.last();
         if !self.since_sync.is_empty() {
             self.since_sync.clear();
             self.durable.clone_from(&self.written);
         }
+    }
+
+    /// The log was found to end with `last` after bits of it flipped. Returns whether it reaches to
+    /// where nothing can be taken for a torn tail.
+    pub(crate) fn recover_rotten(&mut self, last: EntryId) -> bool {
+        // A truncation that was not synced may have survived as well.
+        let settled = self.settled.min(self.durable.last());
+        let shortest = self.since_sync.iter().map(|state| state.last).min();
+        let is_whole = last.lsn.0 >= shortest.map_or(settled, |last| last.min(settled));
+        if self.durable.last() > self.rotten.last() {
+            self.rotten.clone_from(&self.durable);
+        }
+        self.since_sync.clear();
+        if (self.written.last(), self.written.last_epoch()) != (last.lsn.0, last.epoch.0) {
+            self.written.reset(last);
+        }
+        self.durable.clone_from(&self.written);
+        // A full disk puts off writing down what recovery has found.
+        self.settled = self.settled.min(self.durable.last());
+        is_whole
     }
 
     /// The log was found to end with `last`. Falls back to that extent, and returns whether it is
@@ -71,6 +97,8 @@ impl LogStates {
         }
         self.since_sync.clear();
         self.durable.clone_from(&self.written);
+        // A full disk puts off writing down what recovery has found.
+        self.settled = self.settled.min(self.durable.last());
         is_possible
     }
 }
