@@ -87,7 +87,7 @@ pub struct SnapshotReport {
 pub async fn run(options: SnapshotOptions) -> Result<SnapshotReport, Error> {
     let mut load = options.load.clone();
     load.checkpoint_bytes.get_or_insert(256 << 20);
-    load.log_retention_bytes.get_or_insert(64 << 20);
+    load.log_retention_bytes.get_or_insert(400 << 20);
     let mut nodes = Processes::start(&load, RECEIVER).await?;
     nodes.kill(RECEIVER);
     let keyspace = nodes.keyspace().clone();

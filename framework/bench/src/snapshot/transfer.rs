@@ -11,6 +11,9 @@ use crate::target::processes::Processes;
 /// How often the nodes are asked.
 const EVERY: Duration = Duration::from_millis(20);
 
+/// How long the receiver, which may just have been killed, may take to answer.
+const ANSWER: Duration = Duration::from_millis(300);
+
 /// What the receiver says of its transfer.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
@@ -126,7 +129,8 @@ impl<'a> Transfer<'a> {
         let extra = leader_mb(self.nodes) - self.base_mb;
         report.leader_extra_mb = report.leader_extra_mb.max(extra);
         // While it is down there is nothing to see.
-        let Ok(receiver) = self.nodes.status(RECEIVER).await else {
+        let asked = tokio::time::timeout(ANSWER, self.nodes.status(RECEIVER)).await;
+        let Ok(Ok(receiver)) = asked else {
             return Progress::default();
         };
         report.receiver_stall_ms = report.receiver_stall_ms.max(stall(&receiver));

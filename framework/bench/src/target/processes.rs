@@ -19,11 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// See the module's documentation.
 pub(crate) struct Processes {
-    /// Removed in the end, unless the folder was named.
-    _temporary: Option<tempfile::TempDir>,
     folder: PathBuf,
     program: PathBuf,
+    /// Gone before their folder is.
     children: Children,
+    /// Removed in the end, unless the folder was named.
+    _temporary: Option<tempfile::TempDir>,
     client: Client,
     keyspace: Keyspace,
 }
@@ -136,7 +137,6 @@ impl Processes {
     pub(crate) fn stop(self) {
         drop(self.keyspace);
         drop(self.client);
-        drop(self.children);
     }
 }
 

@@ -210,6 +210,9 @@ impl LogActor {
 
     /// Prepares the next segment in small steps, between bursts.
     fn prepare(&mut self, ctx: &mut Context<Self>) {
+        if self.failed.is_some() {
+            return;
+        }
         match self.store.maintain() {
             Ok(true) => {
                 ctx.notify(Kick);

@@ -88,6 +88,9 @@ pub(crate) struct NodeActor {
     wake: Option<SpawnHandle>,
     internal_requests: u64,
     counters: BTreeMap<&'static str, u64>,
+    /// Whether snapshots may be under way, and when their next chunks are due.
+    has_snapshots: bool,
+    next_chunk: Mono,
     started: Mono,
     /// The longest turn since somebody asked: how long this node did nothing else.
     longest_turn: Duration,
@@ -136,6 +139,8 @@ impl NodeActor {
             wake: None,
             internal_requests: 0,
             counters: BTreeMap::new(),
+            has_snapshots: false,
+            next_chunk: Mono(0),
             started: crate::clock::now().mono,
             longest_turn: Duration::ZERO,
             catalogue_at: None,

@@ -55,15 +55,6 @@ impl SnapshotStore {
         self.finished.get(&group)?.last().cloned()
     }
 
-    /// A finished snapshot by position.
-    pub(crate) fn find(&self, group: GroupId, position: EntryId) -> Option<Arc<SnapshotFile>> {
-        let files = self.finished.get(&group)?;
-        files
-            .iter()
-            .find(|file| file.header().position == position)
-            .cloned()
-    }
-
     /// Begins to make a snapshot.
     ///
     /// # Errors

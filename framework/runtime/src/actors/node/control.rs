@@ -66,9 +66,6 @@ impl NodeActor {
         }
         self.tick_snapshots(now);
         self.turn(ctx);
-        if self.is_snapshotting() {
-            self.wake_by(Mono(now.mono.0 + 1), now.mono, ctx);
-        }
     }
 
     /// At the leader: logs the removal of keys whose time has come.

@@ -1,10 +1,15 @@
 //! Snapshots as the Node actor sees them: when to make one, what to do with one that arrived.
 
-use repertoire_core::{EntryId, Executor, FormatTag, Now, SnapshotOrder};
+use std::time::Duration;
+
+use repertoire_core::{EntryId, Executor, FormatTag, Host, Mono, Now, SnapshotOrder};
 
 use super::{NodeActor, Slot};
 use crate::actors::storage::StorageCommand;
 use crate::snapshots::SnapshotNews;
+
+/// Between two chunks of a quarter of a megabyte: about 128 MB a second.
+const CHUNK_PAUSE: Duration = Duration::from_millis(2);
 
 impl NodeActor {
     pub(super) fn order_snapshots(&mut self, slot: &mut Slot, orders: Vec<SnapshotOrder>) {
@@ -103,32 +108,45 @@ impl NodeActor {
             .get_format(&slot.descriptor.log_format.name)
             .map_or(FormatTag(0), |format| format.tag());
         slot.guard(|host| host.begin_snapshot(now, format));
+        self.has_snapshots = true;
         self.touch(group);
     }
 
-    /// Goes on with snapshots under way and begins those that are due.
+    /// Begins the snapshots that are due.
     pub(super) fn tick_snapshots(&mut self, now: Now) {
-        let groups: Vec<_> = self.slots.keys().copied().collect();
+        let due = |slot: &Slot| slot.host.as_ref().is_some_and(Host::is_checkpoint_due);
+        let groups: Vec<_> = self
+            .slots
+            .values()
+            .filter(|slot| due(slot))
+            .map(|slot| slot.group)
+            .collect();
         for group in groups {
-            let Some(slot) = self.slots.get_mut(&group) else {
-                continue;
-            };
-            let Some(host) = &slot.host else { continue };
-            if host.is_snapshotting() {
-                slot.guard(|host| host.continue_snapshot(now));
-                self.touch(group);
-            } else if host.is_checkpoint_due() {
-                self.begin_snapshot(now, group);
-            }
+            self.begin_snapshot(now, group);
         }
     }
 
-    /// Whether a snapshot is being made: turns then come in quick succession.
-    pub(super) fn is_snapshotting(&self) -> bool {
-        self.slots.values().any(|s| {
-            s.host
-                .as_ref()
-                .is_some_and(repertoire_core::Host::is_snapshotting)
-        })
+    /// Goes on with snapshots under way, a chunk of each at a time, with pauses that leave most of
+    /// the node's time to its clients. Answers when to go on.
+    pub(super) fn continue_snapshots(&mut self, now: Now) -> Mono {
+        if !self.has_snapshots {
+            return Mono::NEVER;
+        }
+        if now.mono < self.next_chunk {
+            return self.next_chunk;
+        }
+        let mut groups = Vec::new();
+        for slot in self.slots.values_mut() {
+            if slot.host.as_ref().is_some_and(Host::is_snapshotting) {
+                slot.guard(|host| host.continue_snapshot(now));
+                groups.push(slot.group);
+            }
+        }
+        self.has_snapshots = !groups.is_empty();
+        for group in groups {
+            self.touch(group);
+        }
+        self.next_chunk = now.mono.after(CHUNK_PAUSE);
+        self.next_chunk
     }
 }

@@ -27,7 +27,7 @@ impl NodeActor {
         }
         drained.log_full = None;
         self.drained = drained;
-        let next = self.fire_timers(now);
+        let next = self.fire_timers(now).min(self.continue_snapshots(now));
         self.flush_dirty(now);
         self.pass_on();
         self.wake_by(next.min(self.next_timer()), now.mono, ctx);

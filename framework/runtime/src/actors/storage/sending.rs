@@ -1,5 +1,6 @@
 //! The sending side of snapshot transfers: it answers what the receiver asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use repertoire_core::{
@@ -8,17 +9,18 @@ use repertoire_core::{
 
 use super::StorageActor;
 use crate::clock;
-use crate::snapshots::SnapshotNews;
+use crate::snapshots::{SnapshotFile, SnapshotNews};
 
 /// Silence of the receiver after which the transfer counts as failed.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// A transfer to one peer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Sending {
     config_epoch: ConfigEpoch,
-    /// What was offered; `None` while one that fits is being made.
-    position: Option<EntryId>,
+    /// What was offered; `None` while one that fits is being made. Held open: newer snapshots must
+    /// not end a transfer, or one that takes longer than the time between two would never end.
+    file: Option<Arc<SnapshotFile>>,
     /// Older snapshots do not help.
     base: EntryId,
     heard: Mono,
@@ -33,29 +35,25 @@ impl StorageActor {
         to: NodeId,
         base: EntryId,
     ) {
-        let now = clock::now().mono;
-        if let Some(known) = self.sending.get(&(group, to))
-            && known.position.is_some()
-            && now.since(known.heard) < SILENCE
-            && known.base == base
-        {
-            return;
-        }
-        let newest = self.store.newest(group).filter(|file| {
+        let helps = |file: &Arc<SnapshotFile>| {
             let position = file.header().position;
             position.lsn >= base.lsn && position.lsn.0 > 0
-        });
-        let position = newest.as_ref().map(|file| file.header().position);
+        };
+        // Offered again, the same one: a receiver that was restarted goes on where it was, and one
+        // that was not ignores it.
+        let known = self.sending.remove(&(group, to));
+        let known = known.and_then(|known| known.file).filter(helps);
+        let file = known.or_else(|| self.store.newest(group).filter(helps));
         self.sending.insert(
             (group, to),
             Sending {
                 config_epoch,
-                position,
+                file: file.clone(),
                 base,
-                heard: now,
+                heard: clock::now().mono,
             },
         );
-        match newest {
+        match file {
             Some(file) => {
                 let header = file.header().clone();
                 self.say(group, config_epoch, to, SnapshotMessage::Offer(header));
@@ -69,7 +67,7 @@ impl StorageActor {
         let waiting: Vec<_> = self
             .sending
             .iter()
-            .filter(|((of, _), sending)| *of == group && sending.position.is_none())
+            .filter(|((of, _), sending)| *of == group && sending.file.is_none())
             .map(|((_, to), sending)| (*to, sending.config_epoch, sending.base))
             .collect();
         for (to, config_epoch, base) in waiting {
@@ -90,10 +88,10 @@ impl StorageActor {
         };
         sending.heard = clock::now().mono;
         let config_epoch = sending.config_epoch;
-        let Some(file) = self.store.find(group, position) else {
-            // It was superseded: the receiver starts over with a newer one.
+        let is_offered = |file: &Arc<SnapshotFile>| file.header().position == position;
+        let Some(file) = sending.file.clone().filter(is_offered) else {
+            // One of before this node's restart: the receiver starts over with a newer one.
             let base = sending.base;
-            sending.position = None;
             self.offer(group, config_epoch, to, base);
             return;
         };
