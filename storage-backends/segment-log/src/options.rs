@@ -25,7 +25,7 @@ pub struct Options {
     /// The largest encoded entry or hard state, in bytes.
     pub record_bytes_max: u32,
     /// Bytes of entries to keep behind a stream's checkpoint, for slow followers, in groups
-    /// without a [setting of their own](crate::SegmentLog::set_retention).
+    /// without a [setting of their own](repertoire_core::LogStore::set_retention).
     pub retention_bytes: u64,
     /// Bytes that all files together may take; beyond it the log is full. At least 4 segments.
     pub capacity_bytes: u64,
