@@ -150,16 +150,13 @@ impl<C: Cast> World<'_, C> {
                 let slot = self.parcels.put(parcel(Some(link), message.clone()));
                 self.agenda.at(at, Event::Message(slot));
             }
-            if self.net.faults.has(Fault::Duplicate) {
-                self.record(parcel(None, message.clone()));
-            }
             let slot = self.parcels.put(parcel(Some(link), message));
             self.agenda.at(first, Event::Message(slot));
         }
     }
 
-    /// Keeps some messages to be heard again, late enough to meet another leadership now and then.
-    fn record(&mut self, parcel: Parcel<Said<C>>) {
+    /// Keeps some messages that were heard, to be heard again, late enough to meet another leadership now and then.
+    pub(super) fn record(&mut self, parcel: Parcel<Said<C>>) {
         let recorded = &mut self.recorded[usize::from(parcel.from)];
         if self.net.happens(Shape::HeardLate, &mut self.tally) {
             let at = self.agenda.now() + self.rng.between(5, 1500) * MILLI;

@@ -2,10 +2,11 @@
 
 use repertoire_core::{Now, PeerEvent};
 
-use super::event::peer;
+use super::event::{Parcel, peer};
 use super::{Event, World};
 use crate::cast::Cast;
 use crate::clock::Nanos;
+use crate::fault::kind::Fault;
 use crate::sometimes::Situation;
 
 /// Steps between two looks at what all replicas say of themselves.
@@ -154,13 +155,14 @@ impl<C: Cast> World<'_, C> {
 
     /// Whether a message gets through. A connection ends with either of its ends, and takes along what
     /// is on it.
-    pub(super) fn arrives<M>(&mut self, parcel: &super::event::Parcel<M>) -> bool {
+    pub(super) fn arrives<M>(&mut self, parcel: &Parcel<M>) -> bool {
         let Some(link) = parcel.link else {
             return true;
         };
         let (from, to) = (usize::from(parcel.from), usize::from(parcel.to));
         let is_open = self.time() > self.open_from[from * self.nodes.len() + to];
-        self.net.arrive(from, to) && link == self.link(from, to) && is_open
+        let is_whole = self.nodes[from].is_up && link == self.link(from, to);
+        self.net.arrive(from, to) && is_whole && is_open
     }
 
     /// A new connection carries messages once both ends were told of it.
@@ -189,6 +191,13 @@ impl<C: Cast> World<'_, C> {
         );
         if !arrives {
             return;
+        }
+        if parcel.link.is_some() && self.net.faults.has(Fault::Duplicate) {
+            self.record(Parcel {
+                link: None,
+                message: parcel.message.clone(),
+                ..parcel
+            });
         }
         if let Some(host) = &mut self.nodes[n].replicas[g].host {
             host.message(now, peer(parcel.from), parcel.message);
