@@ -313,7 +313,12 @@ fn read_tail(
     let mut tail: Vec<Entry> = Vec::new();
     let mut next = applied.next();
     while next <= extent.last.lsn {
-        match log.read(group, stream, next, RECOVERY_READ_BYTES)? {
+        let found = match log.read(group, stream, next, RECOVERY_READ_BYTES) {
+            // The replica is told of the damage: it refuses to lead, or has a leader send what is lost.
+            Err(error) if recovered.damaged && *error.kind() == ErrorKind::Corrupted => break,
+            found => found?,
+        };
+        match found {
             LogSlice::Entries(entries) if !entries.is_empty() => {
                 next = entries.last().map_or(next, |entry| entry.last_lsn().next());
                 tail.extend(entries);
