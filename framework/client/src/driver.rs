@@ -247,7 +247,12 @@ impl Driver {
         loop {
             match self.act(|hub, _| hub.gather(node, generation)) {
                 None => return Error::new(ErrorKind::ShuttingDown, "send"),
-                Some(burst) if burst.is_empty() => work.notified().await,
+                Some(burst) if burst.is_empty() => {
+                    work.notified().await;
+                    // Callers that were woken together submit together: what they all have to say
+                    // leaves in one burst, where the first of them alone would begin a small one.
+                    tokio::task::yield_now().await;
+                }
                 Some(burst) => {
                     if let Err(error) = outbound.send(burst).await {
                         return error;
