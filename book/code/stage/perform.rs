@@ -132,7 +132,7 @@ impl Stage {
             }
         }
         for order in out.snapshots {
-            if let SnapshotOrder::Send { to } = order {
+            if let SnapshotOrder::Send { to, .. } = order {
                 self.send_snapshot(number, to.0)?;
             }
         }

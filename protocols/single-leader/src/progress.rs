@@ -27,8 +27,10 @@ pub(crate) enum Phase {
     Replicate,
     /// Heartbeats; a snapshot is on its way.
     Snapshot {
-        /// The log starts after this record.
+        /// The log starts after this record: an older snapshot is of no use.
         base: Lsn,
+        /// A follower that turns out to hold everything up to here needs none.
+        needless_from: Lsn,
         /// Set when the snapshot failed: order another one then.
         retry_at: Option<Mono>,
     },
@@ -137,7 +139,9 @@ impl Progress {
             // An answer to something older than the question is not the answer.
             Phase::Probe if received.next() < asked => {}
             Phase::Probe => self.phase = Phase::Replicate,
-            Phase::Snapshot { base, .. } if received >= base => self.probe(received.next()),
+            Phase::Snapshot { needless_from, .. } if received >= needless_from => {
+                self.probe(received.next())
+            }
             Phase::Replicate | Phase::Snapshot { .. } => {}
         }
     }
@@ -184,10 +188,21 @@ impl Progress {
     }
 
     /// A snapshot has to bridge what was trimmed up to `base`.
-    pub(crate) fn needs_snapshot(&mut self, base: Lsn) {
+    pub(crate) fn is_behind_log(&mut self, base: Lsn) {
+        self.needs_snapshot(base, base);
+    }
+
+    /// A snapshot, however old, has to replace what the follower has, which contradicts the log up
+    /// to `last`.
+    pub(crate) fn contradicts(&mut self, last: Lsn) {
+        self.needs_snapshot(Lsn::ZERO, last);
+    }
+
+    fn needs_snapshot(&mut self, base: Lsn, needless_from: Lsn) {
         self.forget_in_flight();
         self.phase = Phase::Snapshot {
             base,
+            needless_from,
             retry_at: None,
         };
     }

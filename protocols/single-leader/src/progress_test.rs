@@ -175,7 +175,7 @@ proptest! {
                 }
                 Event::Reject { common } => follower.rewind(Lsn(common), round, Mono(round)),
                 Event::Probe => follower.probe(follower.received.next()),
-                Event::NeedSnapshot { base } => follower.needs_snapshot(Lsn(base)),
+                Event::NeedSnapshot { base } => follower.is_behind_log(Lsn(base)),
                 Event::SnapshotTaken { position } => follower.snapshot_taken(Lsn(position), round),
                 Event::Restart => boot += 1,
             }

@@ -76,9 +76,12 @@ impl Leading {
                     follower.ask_again();
                     fx.count("follower-stalled", follower.node.0);
                 }
-                Phase::Snapshot { retry_at, .. } if retry_at.is_some_and(|at| at <= now.mono) => {
+                Phase::Snapshot { base, retry_at, .. }
+                    if retry_at.is_some_and(|at| at <= now.mono) =>
+                {
                     *retry_at = None;
-                    fx.snapshots.push(SnapshotOrder::Send { to: follower.node });
+                    let (to, base) = (follower.node, *base);
+                    fx.snapshots.push(SnapshotOrder::Send { to, base });
                 }
                 Phase::Probe | Phase::Replicate | Phase::Snapshot { .. } => {}
             }
@@ -161,8 +164,9 @@ impl Leading {
             return;
         }
         if reject.needs_snapshot {
-            follower.needs_snapshot(state.log.last().lsn);
-            fx.snapshots.push(SnapshotOrder::Send { to: from });
+            follower.contradicts(state.log.last().lsn);
+            let base = Lsn::ZERO;
+            fx.snapshots.push(SnapshotOrder::Send { to: from, base });
             fx.count("follower-contradicts", from.0);
             return;
         }
@@ -187,8 +191,8 @@ impl Leading {
             follower.durable = follower.received;
         }
         follower.ask_again();
-        if event == PeerEvent::Up && matches!(follower.phase, Phase::Snapshot { .. }) {
-            fx.snapshots.push(SnapshotOrder::Send { to: peer });
+        if let (PeerEvent::Up, Phase::Snapshot { base, .. }) = (event, follower.phase) {
+            fx.snapshots.push(SnapshotOrder::Send { to: peer, base });
         }
     }
 
@@ -210,8 +214,9 @@ impl Leading {
         follower.reading = None;
         match slice {
             LogSlice::Trimmed { base } => {
-                follower.needs_snapshot(base.lsn);
-                fx.snapshots.push(SnapshotOrder::Send { to: follower.node });
+                let (to, base) = (follower.node, base.lsn);
+                follower.is_behind_log(base);
+                fx.snapshots.push(SnapshotOrder::Send { to, base });
                 fx.count("follower-behind-log", follower.node.0);
             }
             LogSlice::Entries(entries) => {

@@ -107,6 +107,9 @@ pub enum SnapshotOrder {
     Send {
         /// The peer.
         to: NodeId,
+        /// The log starts after this record: an older snapshot leaves a hole before it. Zero when
+        /// any will do.
+        base: Lsn,
     },
     /// Ask a peer for one: the local state is ahead of, or cannot be joined to, its history.
     Fetch {

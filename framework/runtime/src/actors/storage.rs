@@ -17,7 +17,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler};
 use repertoire_core::{
     Channel, ConfigEpoch, Encoded, EngineSpec, EntryId, Error, Executor, GroupId, InstanceGen, Job,
-    NodeId, Outgoing, Registry, SnapshotMessage, SnapshotPiece, StorageEngine, WireMessage,
+    Lsn, NodeId, Outgoing, Registry, SnapshotMessage, SnapshotPiece, StorageEngine, WireMessage,
 };
 
 use crate::actors::transport::TransportCommand;
@@ -61,7 +61,7 @@ pub(crate) enum StorageCommand {
         /// The peer.
         to: NodeId,
         /// The last record that was trimmed from the log: an older snapshot does not help.
-        base: EntryId,
+        base: Lsn,
     },
     /// This replica needs a snapshot of a peer.
     Fetch {
@@ -264,7 +264,7 @@ impl StorageActor {
         message: SnapshotMessage,
     ) {
         match message {
-            SnapshotMessage::Request => self.offer(group, config_epoch, from, EntryId::ZERO),
+            SnapshotMessage::Request => self.offer(group, config_epoch, from, Lsn::ZERO),
             SnapshotMessage::Want {
                 position,
                 from: first,

@@ -98,7 +98,7 @@ impl<C: Cast> World<'_, C> {
     ) {
         for order in orders.drain(..) {
             match order {
-                SnapshotOrder::Send { to } => self.offer(n, g, to),
+                SnapshotOrder::Send { to, .. } => self.offer(n, g, to),
                 SnapshotOrder::Fetch { from } => self.request_snapshot(n, g, from),
             }
         }

@@ -253,7 +253,7 @@ impl Cluster {
         for order in snapshots {
             self.note(id, &show::snapshot(&order));
             match order {
-                SnapshotOrder::Send { to } => self.snapshots.insert((id, to.0)),
+                SnapshotOrder::Send { to, .. } => self.snapshots.insert((id, to.0)),
                 SnapshotOrder::Fetch { from } => {
                     self.fetches.insert((from.0, id));
                     self.snapshots.insert((from.0, id))

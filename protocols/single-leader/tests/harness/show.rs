@@ -81,7 +81,7 @@ fn kind(kind: &ErrorKind) -> String {
 
 pub(crate) fn snapshot(order: &SnapshotOrder) -> String {
     match order {
-        SnapshotOrder::Send { to } => format!("orders a snapshot for n{}", to.0),
+        SnapshotOrder::Send { to, .. } => format!("orders a snapshot for n{}", to.0),
         SnapshotOrder::Fetch { from } => format!("asks n{} for a snapshot", from.0),
     }
 }

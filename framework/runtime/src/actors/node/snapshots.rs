@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repertoire_core::{EntryId, Executor, FormatTag, Host, Mono, Now, SnapshotOrder};
+use repertoire_core::{Executor, FormatTag, Host, Mono, Now, SnapshotOrder};
 
 use super::{NodeActor, Slot};
 use crate::actors::storage::StorageCommand;
@@ -16,18 +16,12 @@ impl NodeActor {
         let (group, config_epoch) = (slot.group, slot.descriptor.config_epoch);
         for order in orders {
             let command = match order {
-                SnapshotOrder::Send { to } => {
-                    let base = slot.host.as_ref().map_or(EntryId::ZERO, |host| EntryId {
-                        lsn: host.inspect().snapshot_lsn,
-                        ..EntryId::ZERO
-                    });
-                    StorageCommand::Send {
-                        group,
-                        config_epoch,
-                        to,
-                        base,
-                    }
-                }
+                SnapshotOrder::Send { to, base } => StorageCommand::Send {
+                    group,
+                    config_epoch,
+                    to,
+                    base,
+                },
                 SnapshotOrder::Fetch { from } => StorageCommand::Fetch {
                     group,
                     config_epoch,

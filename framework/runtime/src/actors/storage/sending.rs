@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repertoire_core::{
-    ConfigEpoch, EntryId, GroupId, Mono, NodeId, SnapshotMessage, wanted_chunks,
+    ConfigEpoch, EntryId, GroupId, Lsn, Mono, NodeId, SnapshotMessage, wanted_chunks,
 };
 
 use super::StorageActor;
@@ -22,7 +22,7 @@ pub(crate) struct Sending {
     /// not end a transfer, or one that takes longer than the time between two would never end.
     file: Option<Arc<SnapshotFile>>,
     /// Older snapshots do not help.
-    base: EntryId,
+    base: Lsn,
     heard: Mono,
 }
 
@@ -33,11 +33,11 @@ impl StorageActor {
         group: GroupId,
         config_epoch: ConfigEpoch,
         to: NodeId,
-        base: EntryId,
+        base: Lsn,
     ) {
         let helps = |file: &Arc<SnapshotFile>| {
             let position = file.header().position;
-            position.lsn >= base.lsn && position.lsn.0 > 0
+            position.lsn >= base && position.lsn.0 > 0
         };
         // Offered again, the same one: a receiver that was restarted goes on where it was, and one
         // that was not ignores it.
