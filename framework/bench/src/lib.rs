@@ -18,4 +18,4 @@ mod worker;
 pub use options::{AckMode, BenchOptions, Medium, Network};
 pub use report::{BenchReport, Limits};
 pub use run::run;
-pub use snapshot::{SnapshotOptions, SnapshotReport, run as snapshot};
+pub use snapshot::{SnapshotOptions, SnapshotReport, Stall, run as snapshot};

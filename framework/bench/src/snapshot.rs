@@ -60,10 +60,10 @@ pub struct SnapshotReport {
     pub errors: u64,
     /// 99.9 % of the writes during the transfer were faster. Microseconds.
     pub p999_us: u64,
-    /// The longest time for which the leader's Node did nothing else. Milliseconds.
-    pub leader_stall_ms: f64,
+    /// The longest time for which the leader's Node did nothing else.
+    pub leader_stall: Stall,
     /// The same of the receiver.
-    pub receiver_stall_ms: f64,
+    pub receiver_stall: Stall,
     /// Growth of the leader's resident memory during the transfer, over that under load before. MiB.
     pub leader_extra_mb: f64,
     /// Chunks of the snapshot.
@@ -78,6 +78,25 @@ pub struct SnapshotReport {
     pub transfer_seconds: f64,
     /// Seconds from there until it held everything that had been acknowledged when the load ended.
     pub catch_up_seconds: f64,
+}
+
+/// The longest turn of a Node.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Stall {
+    /// By the clock on the wall, in milliseconds. It holds what the machine did meanwhile for other
+    /// processes and other guests: three nodes and a client that are kept busy share its cores.
+    pub wall_ms: f64,
+    /// CPU time of the Node's thread, in milliseconds: what the node itself is to blame for. Not
+    /// necessarily of the same turn.
+    pub cpu_ms: f64,
+}
+
+impl Stall {
+    fn note(&mut self, status: &serde_json::Value) {
+        let ms = |name: &str| status.get(name).and_then(|s| s.as_f64()).unwrap_or(0.0) * 1e3;
+        self.wall_ms = self.wall_ms.max(ms("longest_turn_seconds"));
+        self.cpu_ms = self.cpu_ms.max(ms("longest_turn_cpu_seconds"));
+    }
 }
 
 /// Runs the scenario.

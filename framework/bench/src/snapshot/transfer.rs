@@ -121,10 +121,8 @@ impl<'a> Transfer<'a> {
 
     async fn look(&self, report: &mut SnapshotReport) -> Progress {
         tokio::time::sleep(EVERY).await;
-        let seconds = |status: &Value| status.get("longest_turn_seconds")?.as_f64();
-        let stall = |status: &Value| seconds(status).unwrap_or(0.0) * 1e3;
         if let Ok(leader) = self.nodes.status(LEADER).await {
-            report.leader_stall_ms = report.leader_stall_ms.max(stall(&leader));
+            report.leader_stall.note(&leader);
         }
         let extra = leader_mb(self.nodes) - self.base_mb;
         report.leader_extra_mb = report.leader_extra_mb.max(extra);
@@ -133,7 +131,7 @@ impl<'a> Transfer<'a> {
         let Ok(Ok(receiver)) = asked else {
             return Progress::default();
         };
-        report.receiver_stall_ms = report.receiver_stall_ms.max(stall(&receiver));
+        report.receiver_stall.note(&receiver);
         Progress::of(&receiver)
     }
 }

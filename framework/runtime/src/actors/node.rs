@@ -94,6 +94,9 @@ pub(crate) struct NodeActor {
     started: Mono,
     /// The longest turn since somebody asked: how long this node did nothing else.
     longest_turn: Duration,
+    /// The most CPU time of a turn since somebody asked: the same without what the machine did
+    /// meanwhile for others.
+    longest_turn_cpu: Duration,
     /// The state of keyspace 0 that was acted on last.
     catalogue_at: Option<(EntryId, bool)>,
 }
@@ -143,6 +146,7 @@ impl NodeActor {
             next_chunk: Mono(0),
             started: crate::clock::now().mono,
             longest_turn: Duration::ZERO,
+            longest_turn_cpu: Duration::ZERO,
             catalogue_at: None,
         }
     }

@@ -10,6 +10,7 @@ use super::NodeActor;
 impl NodeActor {
     pub(super) fn status(&mut self, now: Now) -> Value {
         let longest_turn = std::mem::take(&mut self.longest_turn);
+        let longest_turn_cpu = std::mem::take(&mut self.longest_turn_cpu);
         let groups: Vec<Value> = self.slots.values().map(group_status).collect();
         let links: serde_json::Map<String, Value> = self
             .links
@@ -23,6 +24,7 @@ impl NodeActor {
             "site": self.identity.site.0,
             "uptime_seconds": now.mono.since(self.started).as_secs_f64(),
             "longest_turn_seconds": longest_turn.as_secs_f64(),
+            "longest_turn_cpu_seconds": longest_turn_cpu.as_secs_f64(),
             "log_full": self.log_full,
             "log": {
                 "bursts": self.wiring.log_stats.bursts.load(Ordering::Relaxed),

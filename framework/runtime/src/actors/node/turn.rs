@@ -14,6 +14,7 @@ use crate::inbox::{Drained, JobNews, LogReadDone};
 
 impl NodeActor {
     pub(super) fn turn(&mut self, ctx: &mut Context<Self>) {
+        let cpu = crate::clock::thread_cpu();
         let mut drained = std::mem::take(&mut self.drained);
         self.wiring.inbox.take(&mut drained);
         // Sampled after draining: every request of this turn was invoked before it.
@@ -33,6 +34,8 @@ impl NodeActor {
         self.wake_by(next.min(self.next_timer()), now.mono, ctx);
         let took = crate::clock::now().mono.since(now.mono);
         self.longest_turn = self.longest_turn.max(took);
+        let cpu = crate::clock::thread_cpu().saturating_sub(cpu);
+        self.longest_turn_cpu = self.longest_turn_cpu.max(cpu);
     }
 
     /// Marks a replica as having heard something.
