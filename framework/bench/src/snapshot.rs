@@ -93,7 +93,13 @@ pub struct Stall {
 
 impl Stall {
     fn note(&mut self, status: &serde_json::Value) {
-        let ms = |name: &str| status.get(name).and_then(|s| s.as_f64()).unwrap_or(0.0) * 1e3;
+        let ms = |name: &str| {
+            status
+                .get(name)
+                .and_then(serde_json::Value::as_f64)
+                .unwrap_or(0.0)
+                * 1e3
+        };
         self.wall_ms = self.wall_ms.max(ms("longest_turn_seconds"));
         self.cpu_ms = self.cpu_ms.max(ms("longest_turn_cpu_seconds"));
     }

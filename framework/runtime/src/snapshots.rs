@@ -2,6 +2,8 @@
 
 mod file;
 mod store;
+#[cfg(test)]
+mod store_test;
 
 pub(crate) use file::{SnapshotFile, SnapshotWriter};
 pub(crate) use store::SnapshotStore;
