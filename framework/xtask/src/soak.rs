@@ -77,8 +77,12 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     )))
 }
 
-/// Prints the matrix of planted bugs and fault kinds: medians over five starts.
+/// Cuts the power of real nodes that acknowledge before the sync: they must be found to lose writes.
+/// Then prints the matrix of planted bugs and fault kinds: medians over five starts.
 fn hunt(root: &Path) -> Result<()> {
+    let mut args = vec!["test", "--locked", "--quiet", "-p", "repertoire-cli"];
+    args.extend(["--features", "sabotage", "--test", "command", "crash"]);
+    shell::run(root, &shell::cargo(), &args, &[])?;
     let mut args = vec!["run", "--release", "--locked", "--quiet"];
     args.extend(["-p", "repertoire-sim", "--features", "sabotage"]);
     args.extend(["--example", "planted", "--", "5", "100", "10000"]);
