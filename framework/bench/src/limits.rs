@@ -1,65 +1,31 @@
 //! What the machine can do, measured beside every run.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
+mod disk;
+mod quic;
+
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use repertoire_core::{Error, ErrorKind};
 
 use crate::Limits;
 
-/// Size of the file that is written ahead.
-const FILE_BYTES: u64 = 16 << 20;
-const PAGE: usize = 4096;
+/// How long each limit is measured.
+const SPAN: Duration = Duration::from_millis(500);
 
-/// Measures for about a second.
+/// Measures for about two seconds.
 ///
 /// # Errors
-/// When the folder cannot be written.
-pub(crate) fn measure(folder: &Path) -> io::Result<Limits> {
-    let span = Duration::from_millis(500);
-    let one = syncs_per_second(folder, 1, span)?;
-    let three = syncs_per_second(folder, 3, span)?;
+/// `StorageFailed` when the folder cannot be written, `Unexpected` when loopback cannot be used.
+pub(crate) fn measure(folder: &Path) -> Result<Limits, Error> {
+    let syncs = |files| {
+        disk::syncs_per_second(folder, files, SPAN)
+            .map_err(|e| Error::new(ErrorKind::StorageFailed, "measure the disk").with("detail", e))
+    };
+    let network = |e| Error::new(ErrorKind::Unexpected, "measure the network").with("detail", e);
     Ok(Limits {
-        fdatasync_4k_per_second: one,
-        fdatasync_4k_three_files_per_second: three,
+        fdatasync_4k_per_second: syncs(1)?,
+        fdatasync_4k_three_files_per_second: syncs(3)?,
+        quic_mb_per_second: quic::mb_per_second(SPAN).map_err(network)?,
     })
-}
-
-fn syncs_per_second(folder: &Path, files: usize, span: Duration) -> io::Result<f64> {
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..files)
-            .map(|number| {
-                scope.spawn(move || one_file(&folder.join(format!("limit-{number}")), span))
-            })
-            .collect();
-        let mut sum = 0.0;
-        for thread in threads {
-            sum += thread
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))?;
-        }
-        Ok(sum)
-    })
-}
-
-fn one_file(path: &Path, span: Duration) -> io::Result<f64> {
-    let file = File::create(path)?;
-    let zeros = vec![0; 1 << 20];
-    for megabyte in 0..FILE_BYTES / (1 << 20) {
-        file.write_all_at(&zeros, megabyte << 20)?;
-    }
-    file.sync_all()?;
-    let page = [7; PAGE];
-    let begin = Instant::now();
-    let mut count = 0_u32;
-    while begin.elapsed() < span {
-        file.write_all_at(&page, u64::from(count) * PAGE as u64 % FILE_BYTES)?;
-        file.sync_data()?;
-        count += 1;
-    }
-    let rate = f64::from(count) / begin.elapsed().as_secs_f64();
-    std::fs::remove_file(path)?;
-    Ok(rate)
 }

@@ -36,6 +36,8 @@ pub enum Medium {
 pub enum Network {
     /// QUIC over loopback.
     Quic,
+    /// Queues in one process: what is left when the network costs nothing.
+    Memory,
 }
 
 /// What to measure.

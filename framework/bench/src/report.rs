@@ -11,6 +11,9 @@ pub struct Limits {
     pub fdatasync_4k_per_second: f64,
     /// The same, for three files at once, summed: what three nodes share.
     pub fdatasync_4k_three_files_per_second: f64,
+    /// Bytes per second that arrive on one QUIC stream of 64 KiB writes over loopback, in millions,
+    /// both ends on this machine.
+    pub quic_mb_per_second: f64,
 }
 
 /// What was measured. Times in microseconds.

@@ -20,9 +20,11 @@ pub async fn run(options: BenchOptions) -> Result<BenchReport, Error> {
     let limits = if options.no_limits {
         None
     } else {
-        let failed =
-            |e| Error::new(ErrorKind::StorageFailed, "measure the limits").with("detail", e);
-        Some(limits::measure(target.folder()).map_err(failed)?)
+        let folder = target.folder().to_owned();
+        // It blocks, and has runtimes of its own.
+        let measured = tokio::task::spawn_blocking(move || limits::measure(&folder)).await;
+        let failed = |e| Error::new(ErrorKind::Unexpected, "measure the limits").with("detail", e);
+        Some(measured.map_err(failed)??)
     };
     let children = target.children();
     let warm_until = Instant::now() + Duration::from_secs_f64(options.warm_up.max(0.0));

@@ -4,9 +4,9 @@ mod local;
 pub(crate) mod processes;
 
 use repertoire_client::Keyspace;
-use repertoire_core::Error;
+use repertoire_core::{Error, ErrorKind};
 
-use crate::BenchOptions;
+use crate::{BenchOptions, Network};
 use local::Local;
 use processes::Processes;
 
@@ -23,6 +23,11 @@ pub(crate) enum Target {
 
 impl Target {
     pub(crate) async fn start(options: &BenchOptions) -> Result<Self, Error> {
+        if options.processes.is_some() && options.transport == Network::Memory {
+            return Err(Error::new(ErrorKind::ConfigInvalid, "start the nodes")
+                .with("detail", "processes cannot share a memory transport")
+                .with("remedy", "leave out --processes or --transport"));
+        }
         Ok(match options.processes {
             None => Self::Local(Box::new(Local::start(options).await?)),
             Some(nodes) => Self::Processes(Box::new(Processes::start(options, nodes).await?)),

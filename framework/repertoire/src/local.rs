@@ -1,7 +1,8 @@
 //! A cluster of nodes in this process, on loopback: for demos, tests and benchmarks.
 //!
 //! Everything is real: QUIC with mutual TLS (certificates of a throw-away authority), log files,
-//! threads of its own for every node. Only the machine is shared.
+//! threads of its own for every node. Only the machine is shared; and the network, on request, is
+//! left out.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use repertoire_core::{Descriptor, Error, ErrorKind, KeyspaceId, Member, NodeId, Registry, Site};
 use repertoire_segment_log::Options as LogOptions;
+use repertoire_transport_memory::MemoryHub;
 use repertoire_transport_quic::QuicSettings;
 use repertoire_transport_quic::certs::{ClusterAuthority, Identity, TlsIdentity, Validity};
 
@@ -24,6 +26,17 @@ const ADDRESSES: &str = "addresses";
 /// How long [`LocalCluster::replicated`] waits for its nodes: far beyond what a loaded machine needs.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How the nodes of a local cluster talk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocalNetwork {
+    /// QUIC on loopback, as between machines.
+    #[default]
+    Quic,
+    /// Queues in this process: what is left when the network costs nothing. Clients reach the nodes
+    /// through their handles only.
+    Memory,
+}
+
 /// What a local cluster is made of.
 #[derive(Clone, Debug)]
 pub struct LocalOptions {
@@ -37,7 +50,9 @@ pub struct LocalOptions {
     pub registry: Arc<Registry>,
     /// Settings of the logs.
     pub log: LogOptions,
-    /// Settings of the network.
+    /// How the nodes talk.
+    pub network: LocalNetwork,
+    /// Settings of QUIC.
     pub quic: QuicSettings,
     /// Bytes of requests that may be under way on each node.
     pub request_bytes_max: usize,
@@ -52,6 +67,7 @@ impl LocalOptions {
             folder: None,
             registry: Arc::new(crate::registry()),
             log: LogOptions::new(0),
+            network: LocalNetwork::default(),
             quic: QuicSettings::default(),
             request_bytes_max: 64 << 20,
         }
@@ -77,6 +93,7 @@ pub struct LocalCluster {
     options: LocalOptions,
     folder: Folder,
     authority: ClusterAuthority,
+    hub: MemoryHub,
     addresses: Vec<SocketAddr>,
     keyspaces: Vec<Descriptor>,
     nodes: Vec<Option<Node>>,
@@ -134,6 +151,7 @@ impl LocalCluster {
             options,
             folder,
             authority,
+            hub: MemoryHub::default(),
             addresses,
             keyspaces,
             nodes,
@@ -153,7 +171,13 @@ impl LocalCluster {
     /// Those of [`Node::start`].
     pub async fn start_node(&mut self, id: NodeId) -> Result<(), Error> {
         let index = self.index(id)?;
-        let node = Node::start(self.node_options(id)?).await?;
+        let options = self.node_options(id)?;
+        let node = match self.options.network {
+            LocalNetwork::Quic => Node::start(options).await?,
+            LocalNetwork::Memory => {
+                Node::start_on(options, Arc::new(self.hub.transport(id))).await?
+            }
+        };
         if let Some(place) = self.nodes.get_mut(index) {
             *place = Some(node);
         }

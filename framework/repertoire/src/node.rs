@@ -8,8 +8,8 @@ use repertoire_core::{
     ClusterId, Descriptor, Error, ErrorKind, Incarnation, Member, NodeId, Registry, Site, Transport,
 };
 use repertoire_runtime::{
-    FOLDER_VERSION, Identity, NodeHandle, NodeParts, RuntimeOptions, format_folder, read_identity,
-    start_node,
+    FOLDER_VERSION, Identity, MakeTransport, NodeHandle, NodeParts, RuntimeOptions, format_folder,
+    read_identity, start_node,
 };
 use repertoire_segment_log::{Options as LogOptions, OsDisk, SegmentLog};
 use repertoire_transport_quic::certs::TlsIdentity;
@@ -125,7 +125,7 @@ impl NodeOptions {
 #[derive(Clone, Debug)]
 pub struct Node {
     handle: NodeHandle,
-    transport: QuicTransport,
+    quic: Option<QuicTransport>,
 }
 
 impl Node {
@@ -139,38 +139,32 @@ impl Node {
         let identity = read_identity(&options.data)?;
         check_certificate(&identity, &options.tls)?;
         let lock = crate::lock::lock_folder(&options.data)?;
-        let log = open_log(&options, &identity)?;
-        let mut runtime = RuntimeOptions::new(&options.data);
-        runtime.proposed = options.keyspaces;
-        runtime.members = options.members;
-        runtime.request_bytes_max = options.request_bytes_max;
-        runtime.session_bytes_max = options.session_bytes_max;
-        runtime.peer_bytes_max = options.peer_bytes_max;
-        let quic = QuicConfig {
-            node: identity.node,
-            incarnation: identity.incarnation,
-            cluster: identity.cluster,
-            listen: options.listen,
-            peers: options.peers,
-            tls: options.tls,
-            feature_level: 1,
-            config_digest: options.config_digest,
-            settings: options.quic,
-        };
-        let transport = QuicTransport::new(quic)?;
-        let shared = transport.clone();
-        let parts = NodeParts {
-            options: runtime,
-            registry: options.registry,
-            log: Box::new(log),
-            transport: Box::new(move |handle| {
-                shared.serve_clients(Arc::new(Door::new(handle.clone())));
-                Ok(Arc::new(shared) as Arc<dyn Transport>)
-            }),
-            folder_lock: Some(lock),
-        };
-        let handle = start_node(parts).await?;
-        Ok(Self { handle, transport })
+        let quic = QuicTransport::new(quic_config(&options, &identity))?;
+        let shared = quic.clone();
+        let connect: MakeTransport = Box::new(move |handle| {
+            shared.serve_clients(Arc::new(Door::new(handle.clone())));
+            Ok(Arc::new(shared) as Arc<dyn Transport>)
+        });
+        let handle = start_node(parts(options, &identity, lock, connect)?).await?;
+        let quic = Some(quic);
+        Ok(Self { handle, quic })
+    }
+
+    /// Starts a node that talks to the others over `transport`. Of the options, those of the network
+    /// (address, peers, certificates, QUIC) are without effect, and clients reach the node through
+    /// its [`handle`](Self::handle) only.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start) that do not concern the network, and the transport's.
+    pub async fn start_on(
+        options: NodeOptions,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self, Error> {
+        let identity = read_identity(&options.data)?;
+        let lock = crate::lock::lock_folder(&options.data)?;
+        let connect: MakeTransport = Box::new(move |_| Ok(transport));
+        let handle = start_node(parts(options, &identity, lock, connect)?).await?;
+        Ok(Self { handle, quic: None })
     }
 
     /// The running node: sessions, status, stop.
@@ -178,15 +172,51 @@ impl Node {
         &self.handle
     }
 
-    /// Where the node listens.
+    /// Where the node listens, if it does.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.transport.local_addr()
+        self.quic()?.local_addr()
     }
 
-    /// The network, for statistics and for adding peers.
-    pub const fn transport(&self) -> &QuicTransport {
-        &self.transport
+    /// The network, for statistics and for adding peers; `None` on another transport.
+    pub const fn quic(&self) -> Option<&QuicTransport> {
+        self.quic.as_ref()
     }
+}
+
+fn quic_config(options: &NodeOptions, identity: &Identity) -> QuicConfig {
+    QuicConfig {
+        node: identity.node,
+        incarnation: identity.incarnation,
+        cluster: identity.cluster,
+        listen: options.listen,
+        peers: options.peers.clone(),
+        tls: options.tls.clone(),
+        feature_level: 1,
+        config_digest: options.config_digest,
+        settings: options.quic,
+    }
+}
+
+fn parts(
+    options: NodeOptions,
+    identity: &Identity,
+    lock: std::fs::File,
+    transport: MakeTransport,
+) -> Result<NodeParts, Error> {
+    let log = open_log(&options, identity)?;
+    let mut runtime = RuntimeOptions::new(&options.data);
+    runtime.proposed = options.keyspaces;
+    runtime.members = options.members;
+    runtime.request_bytes_max = options.request_bytes_max;
+    runtime.session_bytes_max = options.session_bytes_max;
+    runtime.peer_bytes_max = options.peer_bytes_max;
+    Ok(NodeParts {
+        options: runtime,
+        registry: options.registry,
+        log: Box::new(log),
+        transport,
+        folder_lock: Some(lock),
+    })
 }
 
 fn open_log(options: &NodeOptions, identity: &Identity) -> Result<SegmentLog<OsDisk>, Error> {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use repertoire::{LocalCluster, LocalOptions};
+use repertoire::{LocalCluster, LocalNetwork, LocalOptions};
 use repertoire_client::{Client, Keyspace};
 use repertoire_core::{Descriptor, Error, KeyspaceId, NodeId};
 use repertoire_transport_quic::Mtu;
 
 use super::NAME;
-use crate::BenchOptions;
+use crate::{BenchOptions, Network};
 
 /// See the module's documentation.
 pub(crate) struct Local {
@@ -21,6 +21,10 @@ impl Local {
     pub(crate) async fn start(options: &BenchOptions) -> Result<Self, Error> {
         let mut local = LocalOptions::new("bench");
         local.folder.clone_from(&options.data);
+        local.network = match options.transport {
+            Network::Quic => LocalNetwork::Quic,
+            Network::Memory => LocalNetwork::Memory,
+        };
         if let Some(mtu) = options.mtu {
             local.quic.mtu = Mtu::Fixed(mtu);
         }

@@ -58,6 +58,8 @@ fn print(report: &BenchReport, output: Output) -> Result<(), Failure> {
         );
         rows.push(("the disk alone, fdatasync a second", format!("{one:.0}")));
         rows.push(("the same on three files, summed", format!("{three:.0}")));
+        let quic = format!("{:.0} MB/s", limits.quic_mb_per_second);
+        rows.push(("one QUIC stream on loopback", quic));
     }
     if let Some(error) = &report.first_error {
         rows.push(("first failure", error.clone()));

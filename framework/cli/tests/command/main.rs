@@ -8,6 +8,7 @@
     reason = "helpers of tests: whatever they do not expect is a failure"
 )]
 
+mod bench;
 mod conventions;
 mod crash;
 mod data;
