@@ -1,7 +1,6 @@
 //! What the machine can do, measured beside every run.
 
 mod disk;
-mod quic;
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,6 +25,6 @@ pub(crate) fn measure(folder: &Path) -> Result<Limits, Error> {
     Ok(Limits {
         fdatasync_4k_per_second: syncs(1)?,
         fdatasync_4k_three_files_per_second: syncs(3)?,
-        quic_mb_per_second: quic::mb_per_second(SPAN).map_err(network)?,
+        quic_mb_per_second: repertoire_transport_quic::raw_mb_per_second(SPAN).map_err(network)?,
     })
 }

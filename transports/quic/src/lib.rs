@@ -11,6 +11,7 @@ mod endpoint;
 mod gate;
 mod handshake;
 mod inner;
+mod limit;
 mod link;
 mod outbox;
 mod peer;
@@ -23,6 +24,7 @@ mod transport;
 
 pub use client::{ClientChannel, ClientConfig, FrameReceiver, FrameSender, QuicClient};
 pub use counters::TransportStats;
+pub use limit::raw_mb_per_second;
 pub use repertoire_wire::hello::RefusalReason;
 pub use session::{ClientAcceptor, ClientInfo, ClientSink};
 pub use settings::{MTU_MAX, MTU_MIN, Mtu, OutboxBudgets, QuicConfig, QuicSettings};
