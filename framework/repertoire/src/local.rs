@@ -4,7 +4,7 @@
 //! threads of its own for every node. Only the machine is shared; and the network, on request, is
 //! left out.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,12 @@ const CERT_DAYS: u32 = 30;
 
 /// The file that keeps the nodes' addresses, one a line.
 const ADDRESSES: &str = "addresses";
+
+/// Ports of local clusters: below those that Linux (from 32768) and others (from 49152) hand out.
+const PORTS: (u16, u16) = (20_000, 32_000);
+
+/// Ports tried before giving up.
+const PORT_TRIES: u32 = 64;
 
 /// How long [`LocalCluster::replicated`] waits for its nodes: far beyond what a loaded machine needs.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
@@ -380,7 +386,23 @@ fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }
 
+/// An address that nobody uses. It is taken a little later only, so it is drawn from ports that systems
+/// do not hand out by themselves: a socket opened meanwhile, of a client for instance, gets another.
 fn free_address() -> Result<SocketAddr, Error> {
-    let bound = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    bound.map_err(|e| Error::new(ErrorKind::Unexpected, "find a free port").with("detail", e))
+    let (first, last) = PORTS;
+    let mut failure = None;
+    for _ in 0..PORT_TRIES {
+        let draw = crate::node::random_u128()? % u128::from(last - first + 1);
+        let port = first + u16::try_from(draw).unwrap_or(0);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        match UdpSocket::bind(address) {
+            Ok(_) => return Ok(address),
+            Err(error) => failure = Some(error),
+        }
+    }
+    let error = Error::new(ErrorKind::Unexpected, "find a free port");
+    Err(match failure {
+        Some(failure) => error.with("detail", failure),
+        None => error,
+    })
 }

@@ -246,7 +246,7 @@ fn check_certificate(identity: &Identity, tls: &TlsIdentity) -> Result<(), Error
         .with("detail", "use the certificate that was issued to this node"))
 }
 
-fn random_u128() -> Result<u128, Error> {
+pub(crate) fn random_u128() -> Result<u128, Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|e| Error::new(ErrorKind::Unexpected, "draw a random number").with("detail", e))?;
