@@ -15,6 +15,10 @@ pub const OPERATION_MAX: usize = 1024 * 1024 - 48 * 1024;
 /// An entry is sealed when its body reaches this many bytes, so that log, network and apply overlap.
 pub const ENTRY_SEAL_BYTES: usize = 256 * 1024;
 
+/// Longest body of an entry, in bytes: what one data frame carries with room for heads. A write whose
+/// effect is longer is refused.
+pub const ENTRY_BODY_MAX: usize = DATA_FRAME_MAX - 32 * 1024;
+
 /// Most records in one entry.
 pub const ENTRY_RECORDS_MAX: usize = 16 * 1024;
 

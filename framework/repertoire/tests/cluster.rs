@@ -18,17 +18,19 @@ use repertoire::core::{
     ReadLevel, ReadQuery, RequestId,
 };
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
-use repertoire::{LocalCluster, LocalOptions};
+use repertoire::{LocalCluster, LocalNetwork, LocalOptions};
 
 const DATA: GroupId = GroupId::new(1, 0);
 
 /// Three nodes with one keyspace, `data`.
 async fn start() -> LocalCluster {
+    start_with(LocalOptions::new("test")).await
+}
+
+async fn start_with(options: LocalOptions) -> LocalCluster {
     let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
     let data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
-    let cluster = LocalCluster::start(LocalOptions::new("test"), vec![data])
-        .await
-        .unwrap();
+    let cluster = LocalCluster::start(options, vec![data]).await.unwrap();
     cluster.ready(Duration::from_secs(30)).await.unwrap();
     cluster
 }
@@ -75,6 +77,24 @@ async fn three_nodes_replicate_and_agree() {
     let session = cluster.node(NodeId(1)).unwrap().handle().session();
     session.write(puts(1..=1000, Acks::Sync)).unwrap();
     written(&session, 1000, 3).await;
+    support::converged(&cluster, DATA).await;
+    drop(session);
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn nodes_replicate_and_come_back_without_a_network() {
+    let mut options = LocalOptions::new("test");
+    options.network = LocalNetwork::Memory;
+    let mut cluster = start_with(options).await;
+    assert_eq!(cluster.node(NodeId(1)).unwrap().local_addr(), None);
+    let session = cluster.node(NodeId(1)).unwrap().handle().session();
+    cluster.stop_node(NodeId(3)).await.unwrap();
+    session.write(puts(1..=500, Acks::SemiSync(1))).unwrap();
+    written(&session, 500, 2).await;
+    cluster.start_node(NodeId(3)).await.unwrap();
+    session.write(puts(501..=1000, Acks::Sync)).unwrap();
+    written(&session, 500, 3).await;
     support::converged(&cluster, DATA).await;
     drop(session);
     cluster.stop().await.unwrap();

@@ -7,7 +7,7 @@ use super::evaluate::{Evaluation, read_set};
 use super::flights::Arrival;
 use super::pending::Answers;
 use super::{Fetch, Pipeline};
-use crate::limits::OPERATION_MAX;
+use crate::limits::{KEY_MAX, OPERATION_MAX};
 use crate::sabotage::{Bug, planted};
 use crate::{
     Ack, Acks, DedupTable, Entry, EntryKind, Error, ErrorKind, FormatError, LeaderEpoch, Lsn, Now,
@@ -101,6 +101,10 @@ impl Pipeline {
         read_set(operation, &self.registry, &mut keys)?;
         keys.sort_unstable();
         keys.dedup();
+        if let Some(key) = keys.iter().find(|key| key.len() > KEY_MAX) {
+            let (len, max) = (key.len() as u64, KEY_MAX as u64);
+            return Err(Error::new(ErrorKind::TooLarge { len, max }, "write"));
+        }
         Ok(keys)
     }
 
@@ -160,13 +164,13 @@ impl Pipeline {
             result,
             size_hint: request.body.len() + result.len(),
         };
-        let range = self
-            .builder
-            .add(record, |out| match changes {
+        let range = self.builder.add(record, |out| {
+            let captured = match changes {
                 Some(changes) => format.capture(context, operation, changes, out),
                 None => format.capture_blind(context, operation, out),
-            })
-            .map_err(|error| format_error(&error))?;
+            };
+            captured.map_err(|error| format_error(&error))
+        })?;
         let payload = self.builder.body().get(range).unwrap_or_default();
         self.overlay.captured(payload, wall, format.as_ref());
         Ok(())
@@ -189,7 +193,8 @@ impl Pipeline {
 
     /// Ends a write that was under way and certainly has no effect.
     pub(super) fn end_failed(&mut self, request: &WriteRequest, error: Error) {
-        let error = error.with("group", self.group);
+        let not_applied = crate::WriteOutcome::NotApplied;
+        let error = error.with_outcome(not_applied).with("group", self.group);
         let outcome = Outcome::Failed(Box::new(error));
         self.flights
             .finish(self.group, &request.id, &outcome, &mut self.replies);

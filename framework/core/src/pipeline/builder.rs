@@ -3,11 +3,11 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::cursor::len_u32;
-use crate::limits::{ENTRY_RECORDS_MAX, ENTRY_SEAL_BYTES};
+use crate::limits::{ENTRY_BODY_MAX, ENTRY_RECORDS_MAX, ENTRY_SEAL_BYTES};
 use crate::op::put_blob;
 use crate::{
-    Acks, ClientId, FormatError, FormatTag, Mono, PayloadHash, Proposal, ProposalId, ReplyHandle,
-    RequestId, Wall,
+    Acks, ClientId, Error, ErrorKind, FormatTag, Mono, PayloadHash, Proposal, ProposalId,
+    ReplyHandle, RequestId, Wall, WriteOutcome,
 };
 
 use super::pending::Waiter;
@@ -54,7 +54,7 @@ pub(super) struct NewRecord<'a> {
     pub(super) format: FormatTag,
     pub(super) wall: Wall,
     pub(super) result: &'a [u8],
-    /// About how many bytes it will take.
+    /// About how many bytes it will take, as far as the request tells.
     pub(super) size_hint: usize,
 }
 
@@ -74,13 +74,31 @@ impl Builder {
         self.waiters.len() + sealed
     }
 
-    /// Adds a record whose payload `capture` writes. Nothing is added when it fails. Returns where
-    /// the payload lies in the body.
+    /// Adds a record whose payload `capture` writes, possibly twice. Nothing is added when it fails.
+    /// Returns where the payload lies in the body.
+    ///
+    /// # Errors
+    /// Those of `capture`; `TooLarge` when no entry can hold the record.
     pub(super) fn add(
         &mut self,
         record: NewRecord<'_>,
-        capture: impl FnOnce(&mut BytesMut) -> Result<(), FormatError>,
-    ) -> Result<std::ops::Range<usize>, FormatError> {
+        capture: impl Fn(&mut BytesMut) -> Result<(), Error>,
+    ) -> Result<std::ops::Range<usize>, Error> {
+        match self.try_add(record, &capture) {
+            // What it was evaluated to is longer than its request: it may fit in an entry of its own.
+            Err(error) if is_too_large(&error) && !self.waiters.is_empty() => {
+                self.seal();
+                self.try_add(record, &capture)
+            }
+            added => added,
+        }
+    }
+
+    fn try_add(
+        &mut self,
+        record: NewRecord<'_>,
+        capture: &impl Fn(&mut BytesMut) -> Result<(), Error>,
+    ) -> Result<std::ops::Range<usize>, Error> {
         // A record that would overshoot begins an entry of its own, so that an entry stays within a
         // frame.
         let full = self.body.len() + record.size_hint >= ENTRY_SEAL_BYTES
@@ -99,7 +117,7 @@ impl Builder {
         let len_at = self.body.len();
         self.body.put_u32_le(0);
         let start = self.body.len();
-        if let Err(error) = capture(&mut self.body) {
+        if let Err(error) = capture(&mut self.body).and_then(|()| fits(&self.body)) {
             self.body.truncate(before);
             self.run = run_before;
             return Err(error);
@@ -178,6 +196,23 @@ impl Builder {
             patch(&mut self.body, at, count);
         }
     }
+}
+
+fn fits(body: &[u8]) -> Result<(), Error> {
+    if body.len() <= ENTRY_BODY_MAX {
+        return Ok(());
+    }
+    let (len, max) = (body.len() as u64, ENTRY_BODY_MAX as u64);
+    Err(Error::new(ErrorKind::TooLarge { len, max }, "capture")
+        .with_outcome(WriteOutcome::NotApplied)
+        .with(
+            "detail",
+            "what the write changes does not fit in one entry of the log",
+        ))
+}
+
+fn is_too_large(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::TooLarge { .. })
 }
 
 fn patch(body: &mut BytesMut, at: usize, value: u32) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Pipeline;
+use crate::limits::VALUE_MAX;
 use crate::op::put_blob;
 use crate::{
     Acks, Cell, DedupTable, Error, ErrorKind, Evaluated, FunctionView, Now, Operation, PayloadHash,
@@ -77,22 +78,40 @@ impl Workspace {
         self.cells.insert(Bytes::copy_from_slice(key), bytes);
     }
 
-    fn absorb(&mut self, evaluated: Evaluated) -> Bytes {
-        for change in evaluated.changes {
-            self.cells.insert(change.key, change.after);
+    /// Takes what a function changed. Keys that it did not declare were neither latched nor read, and
+    /// cells beyond the caps could not be sent in a snapshot: both are refused.
+    fn absorb(&mut self, function: &str, evaluated: Evaluated) -> Result<Bytes, Error> {
+        for RowChange { key, after, .. } in evaluated.changes {
+            let Some(cell) = self.cells.get_mut(&key) else {
+                return Err(Error::new(ErrorKind::Unexpected, "call")
+                    .with("function", function)
+                    .with("key", String::from_utf8_lossy(&key))
+                    .with(
+                        "detail",
+                        "the function changed a key that it did not declare",
+                    )
+                    .with("remedy", "name the key in its read set"));
+            };
+            let refused = after.as_ref().and_then(|bytes| cell_refusal(bytes));
+            if let Some(kind) = refused {
+                return Err(Error::new(kind, "call")
+                    .with("function", function)
+                    .with("key", String::from_utf8_lossy(&key)));
+            }
+            *cell = after;
         }
-        evaluated.result
+        Ok(evaluated.result)
     }
 
-    /// What differs from the state found.
-    fn changes(self) -> Vec<RowChange> {
+    /// What differs from the state found; with the state found itself on request.
+    fn changes(self, with_before: bool) -> Vec<RowChange> {
         let before = self.before;
         let differs = |(key, after): (Bytes, Option<Bytes>)| {
             let found = before.get(&key).cloned().flatten();
             (found != after).then_some(RowChange {
                 key,
                 after,
-                before: found,
+                before: found.filter(|_| with_before),
             })
         };
         self.cells.into_iter().filter_map(differs).collect()
@@ -143,7 +162,7 @@ fn run(
             let evaluated = registry
                 .get_function(function)?
                 .evaluate(context, args, work)?;
-            return Ok(work.absorb(evaluated));
+            return work.absorb(function, evaluated);
         }
         Operation::Batch(ops) => {
             for op in ops {
@@ -194,6 +213,15 @@ fn transact(
         }
     }
     Ok(out.freeze())
+}
+
+/// Why what a function wrote cannot be stored, if it cannot.
+fn cell_refusal(bytes: &[u8]) -> Option<ErrorKind> {
+    let Ok(cell) = Cell::decode(bytes) else {
+        return Some(ErrorKind::Malformed);
+    };
+    let (len, max) = (cell.value.len() as u64, VALUE_MAX as u64);
+    (len > max).then_some(ErrorKind::TooLarge { len, max })
 }
 
 fn conflict(key: &[u8]) -> Error {
@@ -247,7 +275,7 @@ impl Pipeline {
             .map_err(|e| Error::new(ErrorKind::Malformed, "write").with("detail", e))
             .and_then(|operation| {
                 let result = run(&operation, &self.registry, &mut work)?;
-                let changes = work.changes();
+                let changes = work.changes(self.format.needs_before_image());
                 self.capture(
                     &request,
                     hash,
