@@ -9,7 +9,7 @@ use crate::limits::VALUE_MAX;
 use crate::op::put_blob;
 use crate::{
     Acks, Cell, DedupTable, Error, ErrorKind, Evaluated, FunctionView, Now, Operation, PayloadHash,
-    RecordContext, Registry, RowChange, Wall, WriteRequest,
+    RecordContext, Registry, RowChange, Wall, WriteOutcome, WriteRequest,
 };
 
 /// An operation that waits for its read set.
@@ -245,6 +245,12 @@ impl Pipeline {
         } = evaluation;
         for key in &keys {
             self.latched.remove(key);
+        }
+        if request.deadline <= now.mono {
+            // Its client has given up, and nothing of it is captured yet.
+            let late = Error::new(ErrorKind::Timeout, "write");
+            self.end_failed(&request, late.with_outcome(WriteOutcome::NotApplied));
+            return;
         }
         let wall = self.entry_wall(now);
         if !self.outlives(&request, wall, dedup) {
