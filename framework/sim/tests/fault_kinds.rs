@@ -9,22 +9,26 @@ use repertoire_sim::{Fault, Hunt};
 const BUDGET: u64 = 12;
 const STEPS: u64 = 10_000;
 
-/// A kind, a bug that takes it, and the first seed of the hunt.
-const EXPOSED: [(Fault, Bug, u64); 14] = [
-    (Fault::Drop, Bug::ProbeAskedOnce, 37),
-    (Fault::Duplicate, Bug::FenceFromThePast, 1),
-    (Fault::Reorder, Bug::OvertakenTakenForRepeated, 49),
-    (Fault::Clog, Bug::SentCountsAsHeld, 37),
-    (Fault::Partition, Bug::ReturnCountsAsCaughtUp, 13),
-    (Fault::Crash, Bug::RecoverFewBursts, 1),
-    (Fault::PowerLoss, Bug::RecoverPastTear, 1),
-    (Fault::DiskFailure, Bug::FailedSyncIgnored, 1),
-    (Fault::BitRot, Bug::RotTakenForTornTail, 37),
-    (Fault::SlowDisk, Bug::BacklogCountsAsDurable, 1),
-    (Fault::DiskFull, Bug::FullCountsAsWritten, 1),
-    (Fault::SlowEngine, Bug::HandedCountsAsApplied, 1),
-    (Fault::Pause, Bug::OverdueWriteForgotten, 37),
-    (Fault::ClockJump, Bug::SessionOutlived, 37),
+/// Hunts that are tried: a change of anything makes other runs of the same seeds, and a rare situation may
+/// then lie in others.
+const HUNTS: u64 = 8;
+
+/// A kind, and a bug that takes it.
+const EXPOSED: [(Fault, Bug); 14] = [
+    (Fault::Drop, Bug::ProbeAskedOnce),
+    (Fault::Duplicate, Bug::FenceFromThePast),
+    (Fault::Reorder, Bug::OvertakenTakenForRepeated),
+    (Fault::Clog, Bug::SentCountsAsHeld),
+    (Fault::Partition, Bug::ReturnCountsAsCaughtUp),
+    (Fault::Crash, Bug::RecoverFewBursts),
+    (Fault::PowerLoss, Bug::RecoverPastTear),
+    (Fault::DiskFailure, Bug::FailedSyncIgnored),
+    (Fault::BitRot, Bug::RotTakenForTornTail),
+    (Fault::SlowDisk, Bug::BacklogCountsAsDurable),
+    (Fault::DiskFull, Bug::FullCountsAsWritten),
+    (Fault::SlowEngine, Bug::HandedCountsAsApplied),
+    (Fault::Pause, Bug::OverdueWriteForgotten),
+    (Fault::ClockJump, Bug::SessionOutlived),
 ];
 
 fn hunt(bug: Bug, seed: u64, without: &[Fault]) -> Option<(u64, String)> {
@@ -39,23 +43,26 @@ fn hunt(bug: Bug, seed: u64, without: &[Fault]) -> Option<(u64, String)> {
 
 #[test]
 fn without_its_kind_of_fault_a_planted_bug_escapes() {
-    let mut useless = Vec::new();
-    for kind in Fault::ALL {
-        let mut exposes = false;
-        for (_, bug, seed) in EXPOSED.iter().filter(|exposed| exposed.0 == *kind) {
-            let (with, without) = (hunt(*bug, *seed, &[]), hunt(*bug, *seed, &[*kind]));
-            println!(
-                "{}: {bug:?} with it {with:?}, without it {without:?}",
-                kind.name()
-            );
-            exposes |= with.is_some() && without.is_none();
-        }
-        if !exposes {
-            useless.push(kind.name());
+    let exposes = |kind: Fault, bug: Bug| {
+        (0..HUNTS).any(|number| {
+            let seed = 1 + number * BUDGET;
+            let Some(with) = hunt(bug, seed, &[]) else {
+                return false;
+            };
+            let without = hunt(bug, seed, &[kind]);
+            let name = kind.name();
+            println!("{name}: {bug:?} from {seed} on: with it {with:?}, without it {without:?}");
+            without.is_none()
+        })
+    };
+    let mut useless: Vec<&str> = Fault::ALL.iter().map(|kind| kind.name()).collect();
+    for (kind, bug) in EXPOSED {
+        if exposes(kind, bug) {
+            useless.retain(|name| *name != kind.name());
         }
     }
     assert!(
         useless.is_empty(),
-        "in {BUDGET} seeds, these kinds expose nothing that the others do not: {useless:?}"
+        "in {HUNTS} hunts of {BUDGET} seeds, these kinds expose nothing that others do not: {useless:?}"
     );
 }
