@@ -6,6 +6,7 @@ mod event;
 mod expiry;
 mod log_desk;
 mod node;
+mod patience;
 mod perform;
 mod replies;
 mod requests;

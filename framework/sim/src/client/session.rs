@@ -1,9 +1,10 @@
 //! One client: its session, its numbering, where it sends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use repertoire_core::{ClientId, EntryId, RequestId};
 
+use crate::clock::Nanos;
 use crate::plan::ClientPlan;
 use crate::rng::Rng;
 
@@ -15,6 +16,10 @@ pub(crate) struct Client {
     /// The node it sends to.
     pub(crate) target: usize,
     pub(crate) in_flight: usize,
+    /// As much is under way as may be: the end of a request wakes it.
+    pub(crate) is_waiting: bool,
+    /// Attempts in their order, and when each counts as unanswered.
+    pub(crate) unanswered: VecDeque<(Nanos, u32, u8)>,
     /// What the session has seen.
     pub(crate) token: EntryId,
     id: ClientId,
@@ -33,6 +38,8 @@ impl Client {
             rng,
             target,
             in_flight: 0,
+            is_waiting: false,
+            unanswered: VecDeque::new(),
             token: EntryId::ZERO,
             last_seq: 0,
             floor: 0,

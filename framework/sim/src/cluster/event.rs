@@ -45,8 +45,8 @@ pub(crate) enum Event {
     Reply(u32),
     /// The client learns that the node cannot be reached.
     Unreachable { op: u32, attempt: u8 },
-    /// The client waits no longer for this attempt.
-    Timeout { op: u32, attempt: u8 },
+    /// A client may have waited long enough for an attempt.
+    Timeout { client: u8 },
     /// A client makes another attempt.
     Again { op: u32 },
     /// A client may ask something new.

@@ -35,12 +35,8 @@ impl<C: Cast> World<'_, C> {
         }
         let time = self.time();
         let client = &mut self.clients[number];
-        let pause = client.rng.exponential(client.plan.think) + 1;
-        let event = Event::Wake {
-            client: number as u8,
-        };
-        self.agenda.after(pause, event);
         if client.in_flight >= client.plan.depth {
+            client.is_waiting = true;
             return;
         }
         let g = client.plan.group;
@@ -53,8 +49,18 @@ impl<C: Cast> World<'_, C> {
         };
         let op = workload.invent(number, client, &self.known[g].swapped, time);
         client.in_flight += 1;
+        self.plan_wake(number);
         let op = self.book.open(op);
         self.attempt(op);
+    }
+
+    fn plan_wake(&mut self, number: usize) {
+        let client = &mut self.clients[number];
+        let pause = client.rng.exponential(client.plan.think) + 1;
+        let event = Event::Wake {
+            client: number as u8,
+        };
+        self.agenda.after(pause, event);
     }
 
     /// Sends a request, again or for the first time.
@@ -79,7 +85,6 @@ impl<C: Cast> World<'_, C> {
         } else {
             client.target
         };
-        let patience = client.plan.patience;
         let latency = self.net.client_latency();
         if !self.net.happens(Shape::LostOfClient, &mut self.tally) {
             let node = node as u8;
@@ -92,11 +97,7 @@ impl<C: Cast> World<'_, C> {
                 },
             );
         }
-        let event = Event::Timeout {
-            op: number,
-            attempt,
-        };
-        self.agenda.after(patience + patience / 4, event);
+        self.watch_attempt(number);
     }
 
     /// A request arrives at a node.
@@ -200,19 +201,6 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
-    pub(crate) fn on_timeout(&mut self, number: u32, attempt: u8) {
-        let op = &mut self.book.ops[number as usize];
-        if op.ending != Ending::Open || op.attempts != attempt {
-            return;
-        }
-        op.may_be_applied = true;
-        let stays = self.clients[op.client].rng.one_in(3);
-        if !stays {
-            self.turn_elsewhere(number, None);
-        }
-        self.retry(number);
-    }
-
     /// The client sends to another node from now on.
     pub(super) fn turn_elsewhere(&mut self, number: u32, hint: Option<usize>) {
         let op = &self.book.ops[number as usize];
@@ -252,6 +240,10 @@ impl<C: Cast> World<'_, C> {
         client.in_flight = client.in_flight.saturating_sub(1);
         if op.ask.is_write() {
             client.finish(&op.id);
+        }
+        if std::mem::take(&mut client.is_waiting) {
+            let number = op.client;
+            self.plan_wake(number);
         }
     }
 }

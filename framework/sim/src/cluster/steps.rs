@@ -117,7 +117,7 @@ impl<C: Cast> World<'_, C> {
             Event::Request { op, attempt, node } => self.on_request(op, attempt, usize::from(node)),
             Event::Reply(slot) => self.on_reply(slot),
             Event::Unreachable { op, attempt } => self.on_unreachable(op, attempt),
-            Event::Timeout { op, attempt } => self.on_timeout(op, attempt),
+            Event::Timeout { client } => self.on_timeout(usize::from(client)),
             Event::Again { op } => self.attempt(op),
             Event::Wake { client } => self.on_wake(usize::from(client)),
             Event::Link {
