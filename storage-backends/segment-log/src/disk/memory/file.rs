@@ -22,7 +22,12 @@ pub(super) struct MemoryFile {
     durable_len: u64,
     /// Pages with `sectors != 0`, each once, in the order of their first write.
     dirty: Vec<u32>,
+    /// Old versions of pages that nothing holds any more: allocating a page costs more than filling it.
+    spare: Vec<Contents>,
 }
+
+/// Most pages kept for the next writes: those of a burst or two.
+const SPARE_MAX: usize = 8;
 
 /// Splits `[offset, offset + len)` at page borders into (page, offset in page, length).
 fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (usize, usize, usize)> {
@@ -36,6 +41,17 @@ fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (usize, usize, usize)
             (page, inner, piece)
         })
     })
+}
+
+/// What `page` holds: in `spare`, unless another disk, cloned from this one, holds that as well.
+fn duplicate(page: &Contents, spare: Option<Contents>) -> Contents {
+    if let Some(mut spare) = spare
+        && let Some(copy) = Arc::get_mut(&mut spare)
+    {
+        copy.copy_from_slice(page.as_slice());
+        return spare;
+    }
+    Arc::clone(page)
 }
 
 /// The bits of the sectors that `[inner, inner + len)` of a page touches; `len` is not zero.
@@ -72,7 +88,8 @@ impl MemoryFile {
     fn touch(&mut self, number: usize, sectors: u8) -> Option<&mut Page> {
         let page = self.pages.get_mut(number)?;
         if page.sectors == 0 {
-            page.durable = Some(Arc::clone(&page.now));
+            let now = duplicate(&page.now, self.spare.pop());
+            page.durable = Some(std::mem::replace(&mut page.now, now));
             self.dirty.push(u32::try_from(number).unwrap_or(u32::MAX));
         }
         page.sectors |= sectors;
@@ -131,8 +148,13 @@ impl MemoryFile {
     pub(super) fn sync(&mut self) {
         for number in self.dirty.drain(..) {
             if let Some(page) = self.pages.get_mut(number as usize) {
-                page.durable = None;
+                let mut old = page.durable.take();
                 page.sectors = 0;
+                if self.spare.len() < SPARE_MAX
+                    && old.as_mut().is_some_and(|old| Arc::get_mut(old).is_some())
+                {
+                    self.spare.extend(old);
+                }
             }
         }
         self.durable_len = self.len;
