@@ -174,7 +174,8 @@ impl<C: Cast> World<'_, C> {
             self.reached.note(Situation::UnsyncedTailLost);
         }
         if has_rotted {
-            recovery::judge_rotten(at, recovered, &mut replica.log, &mut self.findings);
+            let log = &mut replica.log;
+            recovery::judge_rotten(at, recovered, log, durability, &mut self.findings);
         } else {
             recovery::judge_log(at, &stream, &mut replica.log, may_lose, &mut self.findings);
             self.findings

@@ -32,12 +32,13 @@ pub(crate) fn judge_rotten(
     at: Place,
     found: &RecoveredGroup,
     log: &mut LogStates,
+    durability: Durability,
     findings: &mut Findings,
 ) {
     let stream = found.streams.get(&StreamId(0));
     let last = stream.map(|stream| stream.last).unwrap_or_default();
     let durable = log.durable.last();
-    let is_whole = log.recover_rotten(last);
+    let is_whole = log.recover_rotten(last, !may_lose_written(durability));
     findings.require(is_whole || found.damaged, ID, || {
         format!("{at:?}: recovered up to {last} of {durable} synced, and damage is not mentioned")
     });

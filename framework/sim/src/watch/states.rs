@@ -22,8 +22,8 @@ pub(crate) struct LogStates {
     pub(crate) durable: Extent,
     /// Where the log ended at the last sync but one: what the log itself has written down as synced.
     settled: u64,
-    /// What was durable before bits of it flipped: acknowledgements counted it, and do so again when
-    /// they are repeated.
+    /// What acknowledgements counted before bits of it flipped, durable or written: they count it again
+    /// when they are repeated.
     pub(crate) rotten: Extent,
     since_sync: Vec<State>,
 }
@@ -54,14 +54,19 @@ impl LogStates {
     }
 
     /// The log was found to end with `last` after bits of it flipped. Returns whether it reaches to
-    /// where nothing can be taken for a torn tail.
-    pub(crate) fn recover_rotten(&mut self, last: EntryId) -> bool {
+    /// where nothing can be taken for a torn tail. `counts_written`: what was only written counted.
+    pub(crate) fn recover_rotten(&mut self, last: EntryId, counts_written: bool) -> bool {
         // A truncation that was not synced may have survived as well.
         let settled = self.settled.min(self.durable.last());
         let shortest = self.since_sync.iter().map(|state| state.last).min();
         let is_whole = last.lsn.0 >= shortest.map_or(settled, |last| last.min(settled));
-        if self.durable.last() > self.rotten.last() {
-            self.rotten.clone_from(&self.durable);
+        let counted = if counts_written {
+            &self.written
+        } else {
+            &self.durable
+        };
+        if counted.last() > self.rotten.last() {
+            self.rotten.clone_from(counted);
         }
         self.since_sync.clear();
         if (self.written.last(), self.written.last_epoch()) != (last.lsn.0, last.epoch.0) {
