@@ -13,6 +13,7 @@ use super::node::StoredSnapshot;
 use super::{Event, World};
 use crate::cast::Cast;
 use crate::clock::{MILLI, Nanos};
+use crate::fault::kind::Fault;
 use crate::invariants::log_matching::Place;
 use crate::invariants::monotone::Progress;
 use crate::invariants::recovery;
@@ -303,7 +304,10 @@ impl<C: Cast> World<'_, C> {
         disk.power_on();
         node.lost_power = cuts_power;
         if cuts_power {
-            let mode = self.rng.below(4);
+            let drawn = self.rng.below(4);
+            // A process that stops with its disk loses nothing that it wrote while there is power.
+            let has_power = !self.plan.faults.has(Fault::PowerLoss);
+            let mode = if has_power { 1 } else { drawn };
             let rng = &mut self.rng;
             // Nothing, everything, whole pages, or single sectors survive.
             disk.lose_power(&mut |_| match mode {
