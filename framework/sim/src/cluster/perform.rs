@@ -138,6 +138,7 @@ impl<C: Cast> World<'_, C> {
             let Some(first) = delivery.first else {
                 continue;
             };
+            let first = self.landing(n, to, first);
             let link = self.link(n, to);
             let parcel = |link, message| Parcel {
                 from: n as u8,
@@ -146,7 +147,7 @@ impl<C: Cast> World<'_, C> {
                 link,
                 message,
             };
-            if let Some(at) = delivery.second {
+            if let Some(at) = delivery.second.map(|at| at.max(first)) {
                 let slot = self.parcels.put(parcel(Some(link), message.clone()));
                 self.agenda.at(at, Event::Message(slot));
             }

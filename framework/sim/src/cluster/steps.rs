@@ -172,6 +172,17 @@ impl<C: Cast> World<'_, C> {
         (self.open_from[there], self.open_from[back]) = (told, told);
     }
 
+    /// When a message that takes until `at` arrives: what a node says on a connection of which it was
+    /// told waits until the other end knows of it too.
+    pub(super) fn landing(&self, from: usize, to: usize, at: Nanos) -> Nanos {
+        let place = from * self.nodes.len() + to;
+        if self.link_news[place] <= self.time() {
+            at.max(self.open_from[place] + 1)
+        } else {
+            at
+        }
+    }
+
     /// The connection between two nodes, by their boots.
     pub(super) fn link(&self, from: usize, to: usize) -> (u32, u32) {
         (self.nodes[from].boot, self.nodes[to].boot)
