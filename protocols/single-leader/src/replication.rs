@@ -67,7 +67,8 @@ impl Leading {
             followers, round, ..
         } = self;
         for follower in followers {
-            if planted(Bug::ProbeAskedOnce) && follower.phase == Phase::Probe && follower.is_asked {
+            let is_asked = follower.phase == Phase::Probe && follower.is_asked;
+            if planted(Bug::ProbeAskedOnce) && is_asked && follower.received == Lsn::ZERO {
                 continue;
             }
             let is_lost = follower.is_stalled(now.mono, heartbeat * PATIENCE_HEARTBEATS);
