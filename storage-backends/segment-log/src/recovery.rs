@@ -83,10 +83,11 @@ impl<D: Disk> SegmentLog<D> {
     fn recover(&mut self) -> Result<(), Error> {
         self.options.validate()?;
         let mut found = self.find_files()?;
-        let mut scanned = Vec::new();
+        let (mut scanned, mut data) = (Vec::new(), Vec::new());
         for (sequence, file) in &found.segments {
-            scanned.push(self.scan_segment(*sequence, file)?);
+            scanned.push(self.scan_segment(*sequence, file, &mut data)?);
         }
+        drop(data);
         let verdict = judge::judge(&scanned);
         let end = verdict.end.unwrap_or_else(|| found.first_position());
         self.scrub(&found, &scanned, end)?;

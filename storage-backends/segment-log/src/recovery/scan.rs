@@ -48,16 +48,17 @@ impl Scanned {
 }
 
 impl<D: Disk> SegmentLog<D> {
-    /// Reads a whole segment and finds its records.
+    /// Reads a whole segment, over what `data` held, and finds its records.
     pub(super) fn scan_segment(
         &mut self,
         sequence: u64,
         file: &SegmentFile,
+        data: &mut Vec<u8>,
     ) -> Result<Scanned, Error> {
-        let mut data = vec![0; file.size as usize];
-        let read = self.disk.read_at(file.file, 0, &mut data);
+        data.resize(file.size as usize, 0);
+        let read = self.disk.read_at(file.file, 0, data);
         read.map_err(|error| self.failed_for_good("reading a segment", &error))?;
-        let pieces = pieces(&data, self.seed, sequence);
+        let pieces = pieces(data, self.seed, sequence);
         Ok(Scanned { sequence, pieces })
     }
 }
