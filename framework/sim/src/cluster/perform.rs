@@ -90,10 +90,11 @@ impl<C: Cast> World<'_, C> {
         let node = &mut self.nodes[n];
         let replica = &mut node.replicas[g];
         // What was applied before this batch: within it, cutting back comes before applying.
-        let applied = replica.applied;
+        let (applied, epoch) = (replica.applied, replica.progress.epoch());
         for op in out.log.drain(..) {
             let log = &mut self.known[g].log;
-            log.judge(at, &op.op, &replica.ordered, applied, &mut self.findings);
+            let ordered = &replica.ordered;
+            log.judge(at, &op.op, ordered, (applied, epoch), &mut self.findings);
             match &op.op {
                 LogOp::Truncate { last, .. } if last.0 < replica.ordered.last() => {
                     self.reached.note(Situation::SuffixTruncated);

@@ -1,5 +1,6 @@
 //! Log matching (SL2): an entry of one epoch at one position has one content, on every log; logs
-//! have no holes, and nothing that was applied is ever cut off.
+//! have no holes, and nothing that was applied is ever cut off, nor anything of the leadership that is
+//! being followed.
 
 use std::fmt;
 
@@ -43,20 +44,27 @@ impl fmt::Debug for Place {
 
 impl LogCanon {
     /// Judges an operation that a replica orders on its log, of which `written` is the extent so
-    /// far, and `applied` what its engine was given.
+    /// far, and `applied` what its engine was given. `epoch` is the newest that it says it knows.
     pub(crate) fn judge(
         &mut self,
         at: Place,
         op: &LogOp,
         written: &Extent,
-        applied: u64,
+        (applied, epoch): (u64, u64),
         findings: &mut Findings,
     ) {
         match op {
             LogOp::Append { entry, .. } => self.append(at, entry, written, findings),
-            LogOp::Truncate { last, .. } => findings.require(last.0 >= applied, ID, || {
-                format!("{at:?}: cuts back to {last}, but {applied} was applied")
-            }),
+            LogOp::Truncate { last, .. } => {
+                findings.require(last.0 >= applied, ID, || {
+                    format!("{at:?}: cuts back to {last}, but {applied} was applied")
+                });
+                // A leader's own log only grows, and who follows it holds a part of that.
+                let is_older = last.0 >= written.last() || written.last_epoch() < epoch;
+                findings.require(is_older, ID, || {
+                    format!("{at:?}: cuts back to {last} what epoch {epoch} made, and follows it")
+                });
+            }
             LogOp::Reset { .. } | LogOp::HardState(_) | LogOp::Checkpoint { .. } => {}
         }
     }

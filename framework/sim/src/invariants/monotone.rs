@@ -14,6 +14,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// The newest epoch that it said it knows.
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Judges what a replica says of itself now. `reinstalled`: a snapshot took the state's place.
     #[inline]
     pub(crate) fn judge(&mut self, at: Place, vitals: &Vitals, findings: &mut Findings) {
