@@ -10,6 +10,7 @@ mod backlog;
 mod executor;
 mod install;
 mod output;
+mod pace;
 mod perform;
 mod reads;
 mod snapshot;
@@ -31,6 +32,7 @@ use crate::{
     Vitals, WriteOutcome, WriteRequest,
 };
 use backlog::Backlog;
+use pace::Pace;
 use reads::ReadDesk;
 use snapshot::SnapshotInProgress;
 
@@ -90,8 +92,12 @@ pub struct Host<M: Machine> {
     /// About how many bytes a chunk of a snapshot holds.
     chunk_bytes: usize,
     out: HostOutput<M::Message>,
-    /// Bytes applied since the last durable snapshot.
-    since_checkpoint: u64,
+    /// How far checkpoints are behind.
+    pace: Pace,
+    /// Bytes of writes taken in since the last flush.
+    admitted: u64,
+    /// Durable, but the protocol is not told before the checkpoint being made has come further.
+    held_durable: Option<LogSeq>,
     /// What the engine was handed and has not applied.
     backlog: Backlog,
     failed: Option<Error>,
@@ -146,7 +152,9 @@ impl<M: Machine> Host<M> {
             snapshot: None,
             chunk_bytes: snapshot::CHUNK_BYTES,
             out: HostOutput::default(),
-            since_checkpoint: 0,
+            pace: Pace::default(),
+            admitted: 0,
+            held_durable: None,
             backlog: Backlog::default(),
             failed: None,
         };
@@ -164,7 +172,11 @@ impl<M: Machine> Host<M> {
                     .with("behind_bytes", self.backlog.bytes());
                 self.reply_failed(request.reply_to, error);
             }
+            Admission::Open if !self.waiting.is_empty() || self.is_held_up() => {
+                self.waiting.push_back(request);
+            }
             Admission::Open => {
+                self.admitted += request.body.len() as u64;
                 self.pipeline.submit(now, request, &self.dedup);
                 // An inline engine answers at once: nothing is ever latched, so that a thousand
                 // calls on one key cost what they cost on a thousand keys, in the order they came.
@@ -206,8 +218,14 @@ impl<M: Machine> Host<M> {
         self.machine.step(now, Input::Timer(key), &mut self.fx);
     }
 
-    /// Log operations up to `seq` have reached their medium.
+    /// Log operations up to `seq` have reached their medium. A follower that is held up hears of it
+    /// later: what it does not acknowledge stops its leader.
     pub fn durable(&mut self, now: Now, seq: LogSeq) {
+        if self.admission != Admission::Open && self.is_held_up() {
+            self.held_durable = Some(seq);
+            return;
+        }
+        self.held_durable = None;
         self.machine.step(now, Input::Durable(seq), &mut self.fx);
     }
 
@@ -265,11 +283,15 @@ impl<M: Machine> Host<M> {
                 .expire(self.group, now.mono, &mut self.out.replies),
         );
         let late = |request: &WriteRequest| request.deadline <= now.mono;
+        let detail = match self.admission {
+            Admission::Open => "the log waited for a checkpoint",
+            Admission::Wait | Admission::Closed { .. } => "no leader took writes in time",
+        };
         for request in std::mem::take(&mut self.waiting) {
             if late(&request) {
                 let error = Error::new(ErrorKind::Timeout, "write")
                     .with_outcome(WriteOutcome::NotApplied)
-                    .with("detail", "no leader took writes in time");
+                    .with("detail", detail);
                 self.reply_failed(request.reply_to, error);
             } else {
                 next = next.min(request.deadline);

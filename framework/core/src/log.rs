@@ -142,8 +142,9 @@ pub trait LogStore: Send {
         Ok(())
     }
 
-    /// Keeps up to `bytes` of entries behind the checkpoint of each stream of `group`, for slow
-    /// followers. Not stored: said again after each start.
+    /// Lets each stream of `group` take up to `bytes` of the medium, for slow followers: the oldest
+    /// entries that its checkpoint covers go when there is more. What the checkpoint does not cover
+    /// counts and stays. Not stored: said again after each start.
     fn set_retention(&mut self, group: GroupId, bytes: u64) {
         let _ = (group, bytes);
     }

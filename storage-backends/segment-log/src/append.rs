@@ -9,7 +9,8 @@ use crate::index::{GroupIndex, Place, Slot};
 use crate::segments::Segments;
 use crate::{Disk, SegmentLog};
 
-use layout::{Encoded, encode, segments_needed};
+pub(crate) use layout::segments_needed;
+use layout::{Encoded, encode};
 
 /// A buffer that a giant burst blew up shrinks to this many bytes.
 const BUFFER_KEPT_BYTES: usize = 8 * 1024 * 1024;
@@ -124,7 +125,7 @@ pub(crate) fn note(group: &mut GroupIndex, id: GroupId, place: Place, segments: 
 }
 
 fn apply_one(group: &mut GroupIndex, op: &LogOp, place: Place, segments: &mut Segments) {
-    let retention = group.retention;
+    let kept = group.kept;
     match op {
         LogOp::Append { stream, entry } => {
             segments.revive(place);
@@ -133,9 +134,11 @@ fn apply_one(group: &mut GroupIndex, op: &LogOp, place: Place, segments: &mut Se
                 count: entry.count,
                 epoch: entry.epoch,
                 place,
+                cost: 0,
             };
             let stream = group.stream_mut(*stream);
             stream.append(slot, &mut |dead| segments.kill(dead));
+            stream.trim(kept, &mut |dead| segments.kill(dead));
         }
         LogOp::Truncate { stream, last } => {
             let stream = group.stream_mut(*stream);
@@ -149,7 +152,8 @@ fn apply_one(group: &mut GroupIndex, op: &LogOp, place: Place, segments: &mut Se
         }
         LogOp::Checkpoint { stream, upto } => {
             let stream = group.stream_mut(*stream);
-            stream.advance(*upto, retention, &mut |dead| segments.kill(dead));
+            stream.raise_checkpoint(*upto);
+            stream.trim(kept, &mut |dead| segments.kill(dead));
         }
         LogOp::Reset { stream, base } => {
             let stream = group.stream_mut(*stream);

@@ -33,8 +33,8 @@ pub(crate) struct GroupIndex {
     /// The record that says that the group is damaged; none when it is not.
     pub marker: Option<Place>,
     pub streams: BTreeMap<StreamId, StreamIndex>,
-    /// How much to keep behind the checkpoints, in bytes for each stream.
-    pub retention: u64,
+    /// Up to how many bytes of each stream to keep although a checkpoint covers them.
+    pub kept: u64,
     /// The newest segment that is known to hold records of the group.
     pub noted: u64,
 }
@@ -50,15 +50,15 @@ impl GroupIndex {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     groups: BTreeMap<GroupId, GroupIndex>,
-    /// Retention of groups without a setting of their own, in bytes.
-    retention: u64,
+    /// The same for groups without a setting of their own.
+    kept: u64,
 }
 
 impl Index {
-    pub(crate) fn new(retention: u64) -> Self {
+    pub(crate) fn new(kept: u64) -> Self {
         Self {
             groups: BTreeMap::new(),
-            retention,
+            kept,
         }
     }
 
@@ -72,9 +72,9 @@ impl Index {
 
     /// The group, made when it is new.
     pub(crate) fn group_mut(&mut self, group: GroupId) -> &mut GroupIndex {
-        let retention = self.retention;
+        let kept = self.kept;
         self.groups.entry(group).or_insert_with(|| GroupIndex {
-            retention,
+            kept,
             ..GroupIndex::default()
         })
     }

@@ -172,6 +172,9 @@ impl<D: Disk> LogStore for SegmentLog<D> {
         loop {
             // Emptying a segment takes operation numbers, so they are given out anew each time.
             let drafts = plan::drafts(burst, self.tail.order);
+            if self.should_recycle_first(&drafts) && self.reclaim_oldest()? {
+                continue;
+            }
             match self.append(&drafts, purpose) {
                 Err(full) if *full.kind() == ErrorKind::StorageFull => {
                     attempts = attempts.saturating_sub(1);
@@ -215,11 +218,12 @@ impl<D: Disk> LogStore for SegmentLog<D> {
     }
 
     fn set_retention(&mut self, group: GroupId, bytes: u64) {
+        let kept = self.options.kept(bytes);
         let segments = &mut self.segments;
         let group = self.index.group_mut(group);
-        group.retention = bytes;
+        group.kept = kept;
         for stream in group.streams.values_mut() {
-            stream.trim(bytes, &mut |place| segments.kill(place));
+            stream.trim(kept, &mut |place| segments.kill(place));
         }
     }
 

@@ -24,8 +24,8 @@ pub struct Options {
     pub segment_bytes: u32,
     /// The largest encoded entry or hard state, in bytes.
     pub record_bytes_max: u32,
-    /// Bytes of entries to keep behind a stream's checkpoint, for slow followers, in groups
-    /// without a [setting of their own](repertoire_core::LogStore::set_retention).
+    /// Bytes that a stream may take on disk for slow followers, in groups without a
+    /// [setting of their own](repertoire_core::LogStore::set_retention).
     pub retention_bytes: u64,
     /// Bytes that all files together may take; beyond it the log is full. At least 4 segments.
     pub capacity_bytes: u64,
@@ -54,6 +54,14 @@ impl Options {
             retention_bytes: 0,
             ..Self::new(identity)
         }
+    }
+
+    /// How many bytes of a stream to keep so that its files take no more than `retention` and two
+    /// segments. There are two empty segments beside the log, the oldest may be half dead before it
+    /// is recycled, and the active one half empty. Of a retention of few segments half is kept.
+    pub(crate) fn kept(&self, retention: u64) -> u64 {
+        let slack = u64::from(self.segment_bytes) * 3 / 2;
+        retention.saturating_sub(slack).max(retention / 2)
     }
 
     /// Checks the settings against each other.

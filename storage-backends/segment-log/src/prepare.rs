@@ -24,9 +24,17 @@ pub(crate) const NAME_PREFIX: &str = "segment-";
 impl<D: Disk> SegmentLog<D> {
     /// Whether [`prepare_step`](Self::prepare_step) has work to do.
     pub fn needs_preparation(&self) -> bool {
-        !self.poisoned
-            && !self.starved
-            && (self.segments.ready.len() < READY || self.wants_evacuation())
+        !self.poisoned && !self.starved && (self.wants_segment() || self.wants_evacuation())
+    }
+
+    /// Whether to make a segment ready now. The second one waits for a file that is about to be
+    /// free: a new one would be one too many.
+    fn wants_segment(&self) -> bool {
+        let has_file = !self.segments.spare.is_empty() || !self.is_recycling();
+        match self.segments.ready.len() {
+            0 => true,
+            ready => ready < READY && has_file,
+        }
     }
 
     /// Does a piece of the work that is best done between bursts: makes the next segment ready, or
@@ -40,7 +48,7 @@ impl<D: Disk> SegmentLog<D> {
         if self.starved {
             return Ok(false);
         }
-        let done = if self.segments.ready.len() < READY {
+        let done = if self.wants_segment() {
             self.prepare_piece(budget_bytes).map(|_| ())
         } else if self.wants_evacuation() {
             self.evacuate_piece(budget_bytes)

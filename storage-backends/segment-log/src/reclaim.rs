@@ -10,11 +10,15 @@ mod copy;
 
 use repertoire_core::{Error, ErrorKind, GroupId};
 
-use crate::append::Purpose;
+use crate::append::{Purpose, segments_needed};
+use crate::format::Draft;
 use crate::{Disk, SegmentLog};
 
 /// Bytes copied in one burst when a write waits for them.
 const PIECE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A segment is cheap to empty when no more than this part of it is of value.
+const CHEAP_SHARE: u32 = 16;
 
 /// Files that are kept for use beyond the log itself: the next segment and the reserve.
 const FILES_KEPT: usize = 2;
@@ -42,13 +46,26 @@ pub(crate) struct Evacuation {
 }
 
 impl<D: Disk> SegmentLog<D> {
-    /// Whether copying is worth while: the oldest segment is empty, or more than a third of the log
-    /// is dead and there are two segments more than its live records need.
+    /// Whether copying is worth while: the oldest segment is nearly empty, or more than a third of
+    /// the log is dead and there are two segments more than its live records need.
     pub(crate) fn wants_evacuation(&self) -> bool {
         if let Some(evacuation) = &self.evacuation {
             return evacuation.phase == Phase::Copying;
         }
-        self.has_sealed() && (self.oldest_is_dead() || self.is_bloated(2))
+        self.has_sealed() && (self.oldest_is_cheap() || self.is_bloated(2))
+    }
+
+    /// Whether the oldest segment is being emptied or will be next, at little cost.
+    pub(crate) fn is_recycling(&self) -> bool {
+        self.evacuation.is_some() || (self.has_sealed() && self.oldest_is_cheap())
+    }
+
+    /// Whether to free the oldest segment before a burst that would otherwise have to wait for a new
+    /// file all the same.
+    pub(crate) fn should_recycle_first(&self, burst: &[Draft<'_>]) -> bool {
+        let needed = segments_needed(self, burst);
+        let there = self.segments.ready.len() + self.segments.spare.len();
+        needed > 0 && there <= needed && self.is_recycling()
     }
 
     fn has_sealed(&self) -> bool {
@@ -58,6 +75,15 @@ impl<D: Disk> SegmentLog<D> {
     fn oldest_is_dead(&self) -> bool {
         let oldest = self.segments.live.first_key_value();
         oldest.is_some_and(|(_, segment)| segment.live_bytes == 0)
+    }
+
+    /// Whether so little of value is left in the oldest segment that copying it costs next to nothing
+    /// compared to the file: the few records of an idle group must not pin it.
+    fn oldest_is_cheap(&self) -> bool {
+        let oldest = self.segments.live.first_key_value();
+        oldest.is_some_and(|(_, segment)| {
+            segment.live_bytes <= u64::from(segment.file.size / CHEAP_SHARE)
+        })
     }
 
     /// Whether the log takes more than 1.5 times its live bytes and `segments` segments.

@@ -54,7 +54,7 @@ impl<D: Disk> SegmentLog<D> {
         let mut log = Self {
             disk,
             seed: checksum_seed(options.identity),
-            index: Index::new(options.retention_bytes),
+            index: Index::new(options.kept(options.retention_bytes)),
             options,
             segments: Segments::default(),
             tail: Tail::default(),

@@ -95,9 +95,9 @@ fn a_checkpoint_trims_but_for_the_retention() {
     let mut log = open(MemoryDisk::new(), SEGMENT);
     let entries: Vec<_> = (1..=10).map(|lsn| append(A, lsn, 400)).collect();
     put(&mut log, &entries);
-    log.set_retention(A, 1600);
+    log.set_retention(A, 6000);
     put(&mut log, &[checkpoint(A, id(1, 8))]);
-    // Three entries of 504 bytes each fit the retention.
+    // Of a retention smaller than a segment half is kept: five entries of 504 bytes and a burst each.
     assert_eq!(lsns(&mut log, A, 6), [6, 7, 8, 9, 10]);
     let trimmed = log.read(A, S0, Lsn(5), 1).unwrap();
     assert_eq!(trimmed, LogSlice::Trimmed { base: id(1, 5) });

@@ -94,9 +94,12 @@ pub struct KeyspaceOptions {
     pub key_max: u32,
     /// Longest value accepted, in bytes.
     pub value_max: u32,
-    /// Bytes of log kept for slow followers before they must take a snapshot.
+    /// Bytes of log kept for slow followers before they must take a snapshot. From four segments of
+    /// the log upwards its files take no more than this and two segments. From 1 MiB upwards writes
+    /// wait when a checkpoint that is being made cannot keep up.
     pub log_retention_bytes: u64,
-    /// A durable snapshot is made after this many bytes of log.
+    /// A durable snapshot is made after this many bytes of log, or earlier where that would be most
+    /// of what the retention allows.
     pub checkpoint_bytes: u64,
     /// Client sessions idle for longer, by the times in the log, are forgotten. Milliseconds.
     pub session_lifetime_ms: u64,

@@ -19,7 +19,7 @@ impl<M: Machine> Host<M> {
             let skip = self.remember(&entry);
             self.applied = entry.last();
             self.backlog.handed(&entry);
-            self.since_checkpoint += entry.encoded_len() as u64;
+            self.pace.applied(entry.encoded_len() as u64);
             replayed.push(ReplayedEntry {
                 entry,
                 skip,

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Host;
+use super::pace::Pace;
 use crate::{
     Applied, DedupTable, Error, ErrorKind, Input, Machine, Now, SnapshotChunk, SnapshotHeader,
     Space, StorageEngine,
@@ -114,7 +115,7 @@ impl<M: Machine> Host<M> {
         self.applied = header.position;
         self.frontier = header.frontier.clone();
         self.snapshot = None;
-        self.since_checkpoint = 0;
+        self.pace = Pace::default();
         self.backlog.clear();
         self.pipeline.stood_down();
         self.reads.engine_replaced();

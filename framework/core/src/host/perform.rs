@@ -36,6 +36,7 @@ impl<M: Machine> Host<M> {
         busy |= self.perform_reads(now);
         busy |= self.fetch(now);
         busy |= self.admit_waiting(now);
+        busy |= self.release_durable(now);
         self.out.log_reads.append(&mut self.fx.log_reads);
         self.out.resolves.append(&mut self.fx.resolves);
         self.out.timers.append(&mut self.fx.timers);
@@ -76,9 +77,13 @@ impl<M: Machine> Host<M> {
                     if self.admission == Admission::Open {
                         self.pipeline.appended(entry);
                     }
+                    self.pace.logged(entry.encoded_len() as u64);
                     disk
                 }
-                LogOp::Truncate { .. } | LogOp::Reset { .. } => disk,
+                LogOp::Truncate { .. } | LogOp::Reset { .. } => {
+                    self.pace.truncated();
+                    disk
+                }
                 LogOp::HardState(_) => true,
                 LogOp::Checkpoint { .. } => false,
             };
@@ -89,16 +94,34 @@ impl<M: Machine> Host<M> {
             });
         }
         self.out.log_seq = self.fx.last_log_seq();
+        self.admitted = 0;
     }
 
     fn admit_waiting(&mut self, now: Now) -> bool {
         if self.waiting.is_empty() || self.admission == Admission::Wait {
             return false;
         }
-        for request in std::mem::take(&mut self.waiting) {
-            self.submit(now, request);
+        if self.admission == Admission::Open && self.is_held_up() {
+            return false;
         }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        while let Some(request) = waiting.pop_front() {
+            self.submit(now, request);
+            if !self.waiting.is_empty() {
+                break;
+            }
+        }
+        self.waiting.append(&mut waiting);
         true
+    }
+
+    /// Tells the protocol what a checkpoint held back.
+    fn release_durable(&mut self, now: Now) -> bool {
+        let Some(seq) = self.held_durable.take() else {
+            return false;
+        };
+        self.durable(now, seq);
+        self.held_durable.is_none()
     }
 
     fn perform_reads(&mut self, now: Now) -> bool {

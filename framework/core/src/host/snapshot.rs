@@ -8,7 +8,9 @@ use bytes::Bytes;
 
 use super::{Host, Job, SnapshotPiece};
 use crate::sabotage::{Bug, planted};
-use crate::{EntryId, FormatTag, Input, Machine, Now, SnapshotChunk, SnapshotHeader, Space};
+use crate::{
+    Admission, EntryId, FormatTag, Input, Machine, Now, SnapshotChunk, SnapshotHeader, Space,
+};
 
 /// About how many bytes a chunk holds, unless the driver says otherwise.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;
@@ -22,9 +24,20 @@ pub(super) struct SnapshotInProgress {
 }
 
 impl<M: Machine> Host<M> {
-    /// Whether enough was applied since the last durable snapshot to make a new one.
+    /// Whether enough was applied since the last snapshot, which is durable, to make a new one.
     pub fn is_checkpoint_due(&self) -> bool {
-        self.snapshot.is_none() && self.since_checkpoint >= self.descriptor.options.checkpoint_bytes
+        self.pace.is_due(&self.descriptor.options)
+    }
+
+    /// Whether writes or acknowledgements wait for a checkpoint: the log would take more than its
+    /// retention if it went on growing.
+    pub fn is_held_up(&self) -> bool {
+        let options = &self.descriptor.options;
+        if self.admission == Admission::Open {
+            self.pace.holds_writes(options, self.admitted)
+        } else {
+            self.pace.holds_acks(options)
+        }
     }
 
     /// Whether a snapshot is being made.
@@ -73,7 +86,7 @@ impl<M: Machine> Host<M> {
             chunks: Vec::new(),
             bytes: 0,
         };
-        self.since_checkpoint = 0;
+        self.pace.begun(header.position);
         self.out.pieces.push(SnapshotPiece::Begin(header.position));
         self.snapshot = Some(SnapshotInProgress {
             header,
@@ -100,8 +113,16 @@ impl<M: Machine> Host<M> {
 
     /// A snapshot of that position is durable here.
     pub fn checkpointed(&mut self, now: Now, position: EntryId) {
+        self.pace.durable(position);
         self.machine
             .step(now, Input::Checkpointed(position), &mut self.fx);
+    }
+
+    /// A snapshot could not be stored: the next one may begin.
+    pub const fn checkpoint_failed(&mut self) {
+        if self.snapshot.is_none() {
+            self.pace.failed();
+        }
     }
 
     pub(super) fn take_snapshot_rows(&mut self, rows: Bytes, more: bool) {
@@ -116,6 +137,7 @@ impl<M: Machine> Host<M> {
             snapshot.finished = !more;
         }
         if let Some(done) = self.snapshot.take_if(|snapshot| snapshot.finished) {
+            self.pace.finished(done.header.bytes);
             self.out.pieces.push(SnapshotPiece::Finished(done.header));
         }
     }
@@ -124,6 +146,7 @@ impl<M: Machine> Host<M> {
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.header.chunks.push(crc32c::crc32c(&chunk));
             snapshot.header.bytes += chunk.len() as u64;
+            self.pace.read(chunk.len() as u64);
             self.out.pieces.push(SnapshotPiece::Chunk(chunk));
         }
     }

@@ -11,7 +11,7 @@ mod sending;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler};
@@ -39,6 +39,21 @@ pub(crate) struct TransferStats {
     pub(crate) chunks_expected: AtomicU64,
     /// How many of them an earlier attempt had left here.
     pub(crate) resumed_from: AtomicU64,
+    /// Bytes of chunks that were read from engines here and not yet written to a file.
+    pub(crate) unwritten: AtomicUsize,
+}
+
+impl TransferStats {
+    /// A piece is on its way to the storage thread.
+    pub(crate) fn queued(&self, piece: &SnapshotPiece) {
+        if let SnapshotPiece::Chunk(rows) = piece {
+            self.unwritten.fetch_add(rows.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn written(&self, rows: &[u8]) {
+        self.unwritten.fetch_sub(rows.len(), Ordering::Relaxed);
+    }
 }
 
 /// What the storage thread is told.
@@ -232,10 +247,11 @@ impl StorageActor {
             SnapshotPiece::Begin(position) => self.store.create(group, position).map(|writer| {
                 self.writers.insert(group, writer);
             }),
-            SnapshotPiece::Chunk(rows) => self
-                .writers
-                .get_mut(&group)
-                .map_or(Ok(()), |writer| writer.chunk(&rows)),
+            SnapshotPiece::Chunk(rows) => {
+                self.stats.written(&rows);
+                let writer = self.writers.get_mut(&group);
+                writer.map_or(Ok(()), |writer| writer.chunk(&rows))
+            }
             SnapshotPiece::Finished(header) => match self.writers.remove(&group) {
                 None => Ok(()),
                 Some(writer) => self.store.finish(writer, &header).map(|_| {

@@ -24,7 +24,7 @@ pub(super) struct Encoded {
 }
 
 /// How many segments a burst uses beyond the active one.
-pub(super) fn segments_needed<D>(log: &SegmentLog<D>, drafts: &[Draft<'_>]) -> usize {
+pub(crate) fn segments_needed<D>(log: &SegmentLog<D>, drafts: &[Draft<'_>]) -> usize {
     let mut size = log.segments.ahead(0).map_or(0, |file| file.size);
     let mut offset = log.tail.offset;
     let mut needed = 0;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use repertoire_core::{EntryId, LeaderEpoch, Lsn};
 
 use super::Place;
+use crate::format::{BURST_BYTES, SEGMENT_HEADER_BYTES};
 
 /// Segments are counted from one, so no record lies in this one.
 const LOST: u64 = 0;
@@ -16,6 +17,8 @@ pub(crate) struct Slot {
     pub count: u32,
     pub epoch: LeaderEpoch,
     pub place: Place,
+    /// Bytes that it may take of the log. Set when a stream takes it in.
+    pub cost: u32,
 }
 
 impl Slot {
@@ -33,8 +36,8 @@ pub(crate) struct StreamIndex {
     slots: VecDeque<Slot>,
     /// How many entries at the front the checkpoint covers.
     behind: usize,
-    /// Bytes of those.
-    behind_bytes: u64,
+    /// What all entries cost.
+    cost: u64,
 }
 
 impl StreamIndex {
@@ -87,34 +90,35 @@ impl StreamIndex {
         if slot.first <= self.last().lsn {
             self.truncate(Lsn(slot.first.0.saturating_sub(1)), dead);
         }
-        self.slots.push_back(slot);
+        let cost = self.cost_of(slot.place);
+        self.cost += u64::from(cost);
+        self.slots.push_back(Slot { cost, ..slot });
         self.raise_checkpoint(self.checkpoint);
+    }
+
+    /// What an entry may take of the log: its record, a burst's header, and when it enters a segment
+    /// that one's header, and the end of the one before, where it did not fit.
+    fn cost_of(&self, place: Place) -> u32 {
+        let own = u32::try_from(place.bytes()).unwrap_or(u32::MAX / 4);
+        let before = self.slots.back().map(|slot| slot.place.sequence);
+        let entering = if before == Some(place.sequence) {
+            0
+        } else {
+            SEGMENT_HEADER_BYTES + own
+        };
+        own + BURST_BYTES + entering
     }
 
     /// Drops the entries that end after `last`.
     pub(crate) fn truncate(&mut self, last: Lsn, dead: &mut impl FnMut(Place)) {
         while let Some(slot) = self.slots.pop_back_if(|slot| slot.last().lsn > last) {
             dead(slot.place);
-            if self.behind > self.slots.len() {
-                self.behind = self.slots.len();
-                self.behind_bytes -= slot.place.bytes();
-            }
+            self.cost -= u64::from(slot.cost);
+            self.behind = self.behind.min(self.slots.len());
         }
         if self.base.lsn > last {
             self.base = EntryId::new(LeaderEpoch(0), last);
         }
-    }
-
-    /// Moves the checkpoint forward and drops entries behind it until at most `retention` bytes of
-    /// them are left.
-    pub(crate) fn advance(
-        &mut self,
-        checkpoint: EntryId,
-        retention: u64,
-        dead: &mut impl FnMut(Place),
-    ) {
-        self.raise_checkpoint(checkpoint);
-        self.trim(retention, dead);
     }
 
     /// Moves the checkpoint forward; trims nothing.
@@ -127,18 +131,18 @@ impl StreamIndex {
                 break;
             }
             self.behind += 1;
-            self.behind_bytes += slot.place.bytes();
         }
     }
 
-    /// Drops entries behind the checkpoint until at most `retention` bytes of them are left.
-    pub(crate) fn trim(&mut self, retention: u64, dead: &mut impl FnMut(Place)) {
-        while self.behind > 0 && self.behind_bytes > retention {
+    /// Drops entries behind the checkpoint while the stream costs more than `kept`. What recovery needs
+    /// and what followers may still need are both the end of one log, so they do not add up.
+    pub(crate) fn trim(&mut self, kept: u64, dead: &mut impl FnMut(Place)) {
+        while self.behind > 0 && self.cost > kept {
             let Some(slot) = self.slots.pop_front() else {
                 break;
             };
             self.behind -= 1;
-            self.behind_bytes -= slot.place.bytes();
+            self.cost -= u64::from(slot.cost);
             self.base = slot.last();
             dead(slot.place);
         }
@@ -157,14 +161,12 @@ impl StreamIndex {
     /// Takes over a stored state: drops what lies at or before its base, and after its last.
     pub(crate) fn restore(&mut self, base: EntryId, last: Lsn, checkpoint: EntryId) {
         self.truncate(last, &mut |_| ());
-        while self
-            .slots
-            .pop_front_if(|slot| slot.last().lsn <= base.lsn)
-            .is_some()
-        {}
+        while let Some(slot) = self.slots.pop_front_if(|slot| slot.last().lsn <= base.lsn) {
+            self.cost -= u64::from(slot.cost);
+        }
         self.base = base;
         self.checkpoint = checkpoint;
-        (self.behind, self.behind_bytes) = (0, 0);
+        self.behind = 0;
         self.raise_checkpoint(checkpoint);
     }
 

@@ -94,6 +94,7 @@ fn replay_one(group: &mut GroupIndex, facts: &mut Facts, head: &RecordHead, what
                 count,
                 epoch,
                 place,
+                cost: 0,
             };
             group.stream_mut(id).append(slot, dead);
         }

@@ -64,7 +64,6 @@ impl NodeActor {
             self.expire_keys(now, group);
             self.touch(group);
         }
-        self.tick_snapshots(now);
         self.turn(ctx);
     }
 

@@ -109,6 +109,7 @@ impl NodeActor {
             ..
         } = host.output();
         for piece in pieces.drain(..) {
+            self.wiring.transfer_stats.queued(&piece);
             self.wiring.storage.push(StorageCommand::Piece {
                 group,
                 instance,

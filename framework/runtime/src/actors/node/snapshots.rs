@@ -1,5 +1,6 @@
 //! Snapshots as the Node actor sees them: when to make one, what to do with one that arrived.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use repertoire_core::{Executor, FormatTag, Host, Mono, Now, SnapshotOrder};
@@ -10,6 +11,12 @@ use crate::snapshots::SnapshotNews;
 
 /// Between two chunks of a quarter of a megabyte: about 128 MB a second.
 const CHUNK_PAUSE: Duration = Duration::from_millis(2);
+
+/// Chunks read in a turn of the snapshot that writes wait for.
+const URGENT_CHUNKS: usize = 4;
+
+/// Chunks that wait to be written to a snapshot's file; with more, no further ones are read.
+const UNWRITTEN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 impl NodeActor {
     pub(super) fn order_snapshots(&mut self, slot: &mut Slot, orders: Vec<SnapshotOrder>) {
@@ -88,6 +95,10 @@ impl NodeActor {
             SnapshotNews::Needed { group } => self.begin_snapshot(now, group),
             SnapshotNews::Failed { group, error } => {
                 tracing::error!(%group, %error, "A snapshot could not be stored");
+                if let Some(slot) = self.slots.get_mut(&group) {
+                    slot.guard(Host::checkpoint_failed);
+                }
+                self.touch(group);
                 self.count("snapshot-failed", 1);
             }
         }
@@ -107,7 +118,7 @@ impl NodeActor {
     }
 
     /// Begins the snapshots that are due.
-    pub(super) fn tick_snapshots(&mut self, now: Now) {
+    pub(super) fn begin_due_snapshots(&mut self, now: Now) {
         let due = |slot: &Slot| slot.host.as_ref().is_some_and(Host::is_checkpoint_due);
         let groups: Vec<_> = self
             .slots
@@ -126,21 +137,36 @@ impl NodeActor {
         if !self.has_snapshots {
             return Mono::NEVER;
         }
-        if now.mono < self.next_chunk {
-            return self.next_chunk;
-        }
+        let unwritten = self.wiring.transfer_stats.unwritten.load(Ordering::Relaxed);
+        let is_time = now.mono >= self.next_chunk;
         let mut groups = Vec::new();
+        let mut making = false;
         for slot in self.slots.values_mut() {
-            if slot.host.as_ref().is_some_and(Host::is_snapshotting) {
-                slot.guard(|host| host.continue_snapshot(now));
+            let Some(host) = slot.host.as_ref().filter(|host| host.is_snapshotting()) else {
+                continue;
+            };
+            making = true;
+            let chunks = if host.is_held_up() {
+                URGENT_CHUNKS
+            } else {
+                usize::from(is_time)
+            };
+            if chunks > 0 && unwritten < UNWRITTEN_BYTES_MAX {
+                slot.guard(|host| {
+                    for _ in 0..chunks {
+                        host.continue_snapshot(now);
+                    }
+                });
                 groups.push(slot.group);
             }
         }
-        self.has_snapshots = !groups.is_empty();
+        self.has_snapshots = making;
         for group in groups {
             self.touch(group);
         }
-        self.next_chunk = now.mono.after(CHUNK_PAUSE);
+        if is_time {
+            self.next_chunk = now.mono.after(CHUNK_PAUSE);
+        }
         self.next_chunk
     }
 }

@@ -27,6 +27,7 @@ impl NodeActor {
             self.control(now, control);
         }
         drained.log_full = None;
+        self.begin_due_snapshots(now);
         self.drained = drained;
         let next = self.fire_timers(now).min(self.continue_snapshots(now));
         self.flush_dirty(now);
