@@ -241,8 +241,24 @@ fn recover(
                 descriptor: Arc::clone(descriptor),
                 folder,
             };
-            let boot = recover_group(group, descriptor, instance, engine, registry, store, log)?;
-            slots.insert(group, Slot::start(boot, identity, registry, now)?);
+            let boot = recover_group(
+                group,
+                descriptor,
+                instance,
+                engine.clone(),
+                registry,
+                store,
+                log,
+            );
+            let slot = match boot.and_then(|boot| Slot::start(boot, identity, registry, now)) {
+                // One keyspace's rotten bytes are no reason to refuse the others.
+                Err(error) if *error.kind() == ErrorKind::Corrupted => {
+                    tracing::error!(%group, %error, "A replica does not start: its data is damaged");
+                    Slot::refused(group, instance, Arc::clone(descriptor), engine, error)
+                }
+                slot => slot?,
+            };
+            slots.insert(group, slot);
         }
     }
     Ok(slots)
@@ -259,6 +275,10 @@ fn recover_group(
 ) -> Result<SlotBoot, Error> {
     log.set_retention(group, descriptor.options.log_retention_bytes);
     let recovered = log.recovered().get(&group).cloned().unwrap_or_default();
+    if recovered.damaged {
+        let keyspace = &descriptor.name;
+        tracing::error!(%group, keyspace, "Records of this replica's log are damaged");
+    }
     let state = load_newest(group, descriptor, &engine, registry, store)?;
     let applied = state
         .as_ref()

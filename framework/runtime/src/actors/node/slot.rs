@@ -38,6 +38,8 @@ pub(crate) struct Slot {
     pub(crate) has_worker: bool,
     pub(crate) timers: BTreeMap<u64, Mono>,
     pub(crate) dirty: bool,
+    /// Whether records of its log were lost to damage before this start.
+    pub(crate) damaged: bool,
     /// Why the replica does not run.
     pub(crate) poison: Option<Error>,
     pub(crate) panics: u32,
@@ -117,9 +119,34 @@ impl Slot {
             worker,
             timers: BTreeMap::new(),
             dirty: true,
+            damaged: recovered.damaged,
             poison: None,
             panics: 0,
         })
+    }
+
+    /// A place whose replica cannot start. The node's others go on.
+    pub(crate) fn refused(
+        group: GroupId,
+        instance: InstanceGen,
+        descriptor: Arc<Descriptor>,
+        engine: EngineSpec,
+        error: Error,
+    ) -> Self {
+        Self {
+            group,
+            instance,
+            descriptor,
+            engine,
+            host: None,
+            worker: None,
+            has_worker: false,
+            timers: BTreeMap::new(),
+            dirty: true,
+            damaged: true,
+            poison: Some(error),
+            panics: 0,
+        }
     }
 
     /// Runs `step` on the replica. A panic poisons this slot and no other: what the replica wanted

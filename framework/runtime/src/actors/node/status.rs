@@ -69,6 +69,7 @@ fn group_status(slot: &super::Slot) -> Value {
             "poisoned".into(),
             json!(slot.poison.as_ref().map(ToString::to_string)),
         );
+        object.insert("damaged".into(), json!(slot.damaged));
         object.insert("panics".into(), json!(slot.panics));
     }
     value

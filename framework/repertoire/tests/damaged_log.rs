@@ -1,0 +1,170 @@
+//! Bits of a node's log rot while it is down: the node starts, says so, and serves nothing less.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where its expectation does"
+)]
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use repertoire::core::{
+    Acks, ClientId, Descriptor, ErrorKind, GroupId, KeyspaceId, Mono, NodeId, Operation, Outcome,
+    ReadLevel, ReadQuery, RequestId,
+};
+use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
+use repertoire::{LocalCluster, LocalOptions};
+
+const DATA: GroupId = GroupId::new(1, 0);
+const OTHER: GroupId = GroupId::new(2, 0);
+const LEADER: NodeId = NodeId(1);
+const FOLLOWER: NodeId = NodeId(3);
+
+async fn start() -> LocalCluster {
+    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
+    let keyspace = |id, name| Descriptor::single_shard(id, name, "single-leader", &nodes);
+    let keyspaces = vec![
+        keyspace(KeyspaceId(1), "data"),
+        keyspace(KeyspaceId(2), "other"),
+    ];
+    let cluster = LocalCluster::start(LocalOptions::new("test"), keyspaces);
+    let cluster = cluster.await.unwrap();
+    cluster.ready(Duration::from_secs(30)).await.unwrap();
+    cluster
+}
+
+fn session(cluster: &LocalCluster, node: NodeId) -> EmbeddedSession {
+    cluster.node(node).unwrap().handle().session()
+}
+
+/// Puts one key a burst, so that each has records of its own.
+async fn put(session: &EmbeddedSession, group: GroupId, seqs: std::ops::RangeInclusive<u64>) {
+    for seq in seqs {
+        let outcome = try_put(session, group, seq, Acks::Majority).await;
+        assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
+    }
+}
+
+async fn try_put(session: &EmbeddedSession, group: GroupId, seq: u64, acks: Acks) -> Outcome {
+    let value = format!("value {seq} of {group}");
+    let write = EmbeddedWrite {
+        group,
+        id: RequestId {
+            client: ClientId::new(clock::now().wall, group.keyspace.0.into()),
+            seq,
+            acked_upto: 0,
+        },
+        acks: Some(acks),
+        deadline: Mono::NEVER,
+        body: Operation::Put {
+            key: format!("key-{seq}").as_bytes(),
+            value: value.as_bytes(),
+            expires_at: None,
+        }
+        .encode(),
+    };
+    session.write(vec![write]).unwrap();
+    one(session).await
+}
+
+async fn one(session: &EmbeddedSession) -> Outcome {
+    let replies = tokio::time::timeout(Duration::from_secs(30), session.replies());
+    replies.await.expect("a reply in time").remove(0).outcome
+}
+
+/// Flips a bit of the value that a node's log holds of this write.
+fn rot(data: &Path, seq: u64, group: GroupId) {
+    let value = format!("value {seq} of {group}");
+    let mut flipped = 0;
+    for file in std::fs::read_dir(data.join("log")).unwrap() {
+        let path = file.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let windows = bytes.windows(value.len());
+        let found = windows
+            .enumerate()
+            .find(|(_, window)| *window == value.as_bytes());
+        if let Some((at, _)) = found {
+            bytes[at] ^= 0x10;
+            std::fs::write(&path, bytes).unwrap();
+            flipped += 1;
+        }
+    }
+    assert_eq!(flipped, 1, "the value lies in one place");
+}
+
+async fn group_status(cluster: &LocalCluster, node: NodeId, group: GroupId) -> serde_json::Value {
+    let status = cluster.node(node).unwrap().handle().status().await.unwrap();
+    let groups = status["groups"].as_array().unwrap();
+    let is_it = |value: &&serde_json::Value| value["keyspace_id"] == group.keyspace.0;
+    groups.iter().find(is_it).unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_follower_gets_what_it_lost_from_the_leader() {
+    let mut cluster = start().await;
+    let writer = session(&cluster, LEADER);
+    put(&writer, DATA, 1..=60).await;
+    put(&writer, OTHER, 1..=10).await;
+    support::converged(&cluster, DATA).await;
+    cluster.stop_node(FOLLOWER).await.unwrap();
+    rot(&cluster.data(FOLLOWER), 30, DATA);
+    put(&writer, DATA, 61..=80).await;
+
+    cluster.start_node(FOLLOWER).await.unwrap();
+    let status = group_status(&cluster, FOLLOWER, DATA).await;
+    assert_eq!(status["damaged"], true, "{status:#}");
+    assert_eq!(status["poisoned"], serde_json::Value::Null);
+    let status = group_status(&cluster, FOLLOWER, OTHER).await;
+    assert_eq!(status["damaged"], false, "{status:#}");
+    support::converged(&cluster, DATA).await;
+    support::converged(&cluster, OTHER).await;
+    // Its copies count again.
+    let outcome = try_put(&writer, DATA, 81, Acks::Sync).await;
+    assert!(matches!(outcome, Outcome::Written { ack, .. } if ack.copies == 3));
+    support::converged(&cluster, DATA).await;
+    drop(writer);
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_leader_refuses_the_keyspace_rather_than_serve_less_than_it_acknowledged() {
+    let mut cluster = start().await;
+    let writer = session(&cluster, LEADER);
+    put(&writer, DATA, 1..=60).await;
+    support::converged(&cluster, DATA).await;
+    let before = support::digest(&cluster, NodeId(2), DATA).await;
+    drop(writer);
+    cluster.stop_node(LEADER).await.unwrap();
+    rot(&cluster.data(LEADER), 30, DATA);
+
+    cluster.start_node(LEADER).await.unwrap();
+    let status = group_status(&cluster, LEADER, DATA).await;
+    let poisoned = status["poisoned"].as_str().unwrap();
+    assert!(poisoned.contains("damaged"), "{poisoned}");
+    let writer = session(&cluster, LEADER);
+    for level in [ReadLevel::Local, ReadLevel::Leader] {
+        let read = writer.read(DATA, level, Mono::NEVER, ReadQuery::Digest);
+        read.unwrap();
+        assert_corrupted(&one(&writer).await);
+    }
+    assert_corrupted(&try_put(&writer, DATA, 61, Acks::Async).await);
+    // The others hold what was acknowledged, and the node's other keyspaces go on.
+    assert_eq!(
+        before,
+        support::digest(&cluster, NodeId(2), DATA).await,
+        "nobody gave up a write"
+    );
+    put(&writer, OTHER, 1..=10).await;
+    support::converged(&cluster, OTHER).await;
+    drop(writer);
+    cluster.stop().await.unwrap();
+}
+
+fn assert_corrupted(outcome: &Outcome) {
+    let is_it = matches!(outcome, Outcome::Failed(error) if *error.kind() == ErrorKind::Corrupted);
+    assert!(is_it, "{outcome:?}");
+}
