@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Entry, EntryId, Error, GroupId, Lsn, StreamId};
+use crate::{Entry, EntryId, Error, ErrorKind, GroupId, Lsn, StreamId};
 
 /// One operation on a replica's log. Operations of one replica take effect in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +160,16 @@ pub trait LogStore: Send {
 
     /// What the log held when it was opened, per group.
     fn recovered(&self) -> &std::collections::BTreeMap<GroupId, RecoveredGroup>;
+
+    /// What the log holds of `group` now, to start its replica anew while the node runs: as
+    /// [`recovered`](Self::recovered) would say after a restart. Everything written is on stable
+    /// storage first.
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync), and `Unsupported` for a store that can only say so when opened.
+    fn recover(&mut self, group: GroupId) -> Result<RecoveredGroup, Error> {
+        Err(Error::new(ErrorKind::Unsupported, "recover a replica").with("group", group))
+    }
 
     /// Bytes that the log occupies on its medium.
     fn bytes_on_disk(&self) -> u64;

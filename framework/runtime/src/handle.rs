@@ -102,10 +102,11 @@ impl NodeHandle {
         }
     }
 
-    /// Lets a replica whose plug-in panicked start again.
+    /// Lets a replica start again that was given up because its plug-in panicked time and again. It
+    /// is built anew within moments; its status says whether it runs.
     ///
     /// # Errors
-    /// `UnknownKeyspace`, or why it cannot start in place.
+    /// `UnknownKeyspace`.
     pub async fn release(&self, group: GroupId) -> Result<(), Error> {
         let (send, receive) = oneshot::channel();
         self.running

@@ -7,7 +7,7 @@ use repertoire_core::{
     WriteRequest,
 };
 
-use crate::actors::node::Control;
+use crate::actors::node::{Control, LogContents};
 use crate::edge::{Kick, Waker};
 use crate::snapshots::SnapshotNews;
 
@@ -22,6 +22,17 @@ pub(crate) struct LogReadDone {
     pub ticket: Ticket,
     /// What was found.
     pub slice: Result<LogSlice, Error>,
+}
+
+/// What the log holds of a replica that is built anew.
+#[derive(Debug)]
+pub(crate) struct RecoverDone {
+    /// The replica.
+    pub group: GroupId,
+    /// The boot that waits for it.
+    pub instance: InstanceGen,
+    /// What was found.
+    pub contents: Result<LogContents, Error>,
 }
 
 /// The answer of a storage or resolver job.
@@ -64,6 +75,8 @@ pub(crate) struct Drained {
     pub log_full: Option<bool>,
     /// Answers of log reads.
     pub log_reads: Vec<LogReadDone>,
+    /// What replicas are built anew from.
+    pub recovered: Vec<RecoverDone>,
     /// News of links.
     pub links: Vec<LinkEvent>,
     /// Answers of jobs.

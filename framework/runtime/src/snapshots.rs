@@ -44,6 +44,15 @@ pub(crate) enum SnapshotNews {
         /// The replica.
         group: GroupId,
     },
+    /// The newest snapshot here, if there is one, for a replica that is built anew.
+    Reloaded {
+        /// The replica.
+        group: GroupId,
+        /// The boot that waits for it.
+        instance: InstanceGen,
+        /// The state.
+        state: Result<Option<Box<LoadedState>>, Error>,
+    },
     /// A file could not be written or read.
     Failed {
         /// The replica.
@@ -59,6 +68,7 @@ impl std::fmt::Debug for SnapshotNews {
             Self::Durable { .. } => "Durable",
             Self::Loaded { .. } => "Loaded",
             Self::Sent { .. } => "Sent",
+            Self::Reloaded { .. } => "Reloaded",
             Self::Needed { .. } => "Needed",
             Self::Failed { .. } => "Failed",
         };

@@ -279,7 +279,7 @@ fn recover_group(
         let keyspace = &descriptor.name;
         tracing::error!(%group, keyspace, "Records of this replica's log are damaged");
     }
-    let state = load_newest(group, descriptor, &engine, registry, store)?;
+    let state = load_newest(group, &engine, registry, store)?;
     let applied = state
         .as_ref()
         .map_or_else(Default::default, |state| state.header.position);
@@ -296,9 +296,9 @@ fn recover_group(
     })
 }
 
-fn load_newest(
+/// Loads the newest durable snapshot, if there is one, into a fresh engine.
+pub(crate) fn load_newest(
     group: GroupId,
-    descriptor: &Descriptor,
     engine: &EngineSpec,
     registry: &Registry,
     store: &SnapshotStore,
@@ -306,14 +306,14 @@ fn load_newest(
     let Some(file) = store.newest(group) else {
         return Ok(None);
     };
-    let factory = registry.get_engine(&descriptor.engine.name)?;
+    let factory = registry.get_engine(&engine.descriptor.engine.name)?;
     let chunks = 0..u32::try_from(file.header().chunks.len()).unwrap_or(u32::MAX);
     let chunks = chunks.map(|index| file.chunk(index));
     load_snapshot(file.header().clone(), chunks, factory(engine)?).map(Some)
 }
 
 /// Reads the entries after `applied`, so that they can be applied again.
-fn read_tail(
+pub(crate) fn read_tail(
     group: GroupId,
     recovered: &RecoveredGroup,
     applied: repertoire_core::Lsn,

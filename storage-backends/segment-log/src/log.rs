@@ -243,6 +243,12 @@ impl<D: Disk> LogStore for SegmentLog<D> {
         &self.recovered
     }
 
+    fn recover(&mut self, group: GroupId) -> Result<RecoveredGroup, Error> {
+        self.check()?;
+        self.sync_log()?;
+        Ok(self.group_now(group))
+    }
+
     fn bytes_on_disk(&self) -> u64 {
         self.segments.bytes()
     }

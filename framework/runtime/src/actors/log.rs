@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
-use repertoire_core::{Error, ErrorKind, GroupId, GroupLogOp, InstanceGen, LogRead, LogStore};
+use repertoire_core::{Error, ErrorKind, GroupId, GroupLogOp, InstanceGen, LogRead, LogStore, Lsn};
 
+use crate::actors::node::LogContents;
 use crate::edge::{Edge, Kick};
-use crate::inbox::{Inbox, LogReadDone};
+use crate::inbox::{Inbox, LogReadDone, RecoverDone};
+use crate::start::read_tail;
 
 /// How often a full log is tried again.
 const FULL_RETRY: Duration = Duration::from_millis(100);
@@ -29,6 +31,15 @@ pub(crate) enum LogCommand {
         group: GroupId,
         /// The bytes.
         bytes: u64,
+    },
+    /// Say what the log holds of a replica that is built anew.
+    Recover {
+        /// The replica.
+        group: GroupId,
+        /// The boot that waits for it.
+        instance: InstanceGen,
+        /// How far its snapshot goes.
+        applied: Lsn,
     },
     /// Read entries back.
     Read {
@@ -112,6 +123,7 @@ impl LogActor {
         let mut taken = std::mem::take(&mut self.taken);
         self.edge.take(&mut taken);
         let mut reads = Vec::new();
+        let mut recovers = Vec::new();
         for command in taken.drain(..) {
             match command {
                 LogCommand::Append { burst, mut ops } => {
@@ -124,6 +136,11 @@ impl LogActor {
                     instance,
                     read,
                 } => reads.push((group, instance, read)),
+                LogCommand::Recover {
+                    group,
+                    instance,
+                    applied,
+                } => recovers.push((group, instance, applied)),
             }
         }
         self.taken = taken;
@@ -131,6 +148,20 @@ impl LogActor {
             self.write_pending(ctx);
         }
         self.answer(reads);
+        for (group, instance, applied) in recovers {
+            let contents = self.recover(group, applied);
+            if let Err(error) = &contents
+                && *error.kind() == ErrorKind::StorageFailed
+            {
+                self.fail(error.clone());
+            }
+            let done = RecoverDone {
+                group,
+                instance,
+                contents,
+            };
+            self.inbox.put(|lanes| lanes.recovered.push(done));
+        }
         self.prepare(ctx);
         let bytes = self.store.bytes_on_disk();
         self.stats.bytes_on_disk.store(bytes, Ordering::Relaxed);
@@ -206,6 +237,17 @@ impl LogActor {
             });
         }
         self.inbox.put(|lanes| lanes.log_reads.append(&mut answers));
+    }
+
+    /// What a replica boots from. What was handed to this log for it is in there and durable, as it
+    /// would be after a restart.
+    fn recover(&mut self, group: GroupId, applied: Lsn) -> Result<LogContents, Error> {
+        if !self.pending.is_empty() {
+            return Err(Error::new(ErrorKind::StorageFull, "recover a replica"));
+        }
+        let recovered = self.store.recover(group)?;
+        let tail = read_tail(group, &recovered, applied, &mut *self.store)?;
+        Ok((recovered, tail))
     }
 
     /// Prepares the next segment in small steps, between bursts.

@@ -8,6 +8,7 @@
 mod catalogue;
 mod control;
 mod outputs;
+mod rebuild;
 mod replicas;
 mod slot;
 mod snapshots;
@@ -35,6 +36,7 @@ use crate::options::RuntimeOptions;
 use crate::session::Sessions;
 
 pub(crate) use control::Control;
+pub(crate) use rebuild::LogContents;
 pub(crate) use replicas::engine_folder;
 pub(crate) use slot::{Slot, SlotBoot};
 

@@ -120,6 +120,15 @@ pub(crate) enum StorageCommand {
         /// The job.
         job: Job,
     },
+    /// Forget a replica that stopped, and load its newest snapshot into a fresh engine.
+    Rebuild {
+        /// The replica.
+        group: GroupId,
+        /// The boot that waits for it.
+        instance: InstanceGen,
+        /// Where the engine goes.
+        engine: EngineSpec,
+    },
     /// A snapshot that was loaded is in force here.
     Installed {
         /// The replica.
@@ -222,6 +231,11 @@ impl StorageActor {
                 self.engines.insert(group, (instance, executor));
             }
             StorageCommand::Free(engine) => drop(engine),
+            StorageCommand::Rebuild {
+                group,
+                instance,
+                engine,
+            } => self.reload(group, instance, &engine),
             StorageCommand::Run {
                 group,
                 instance,
@@ -240,6 +254,10 @@ impl StorageActor {
                 self.say(group, config_epoch, from, done);
             }
         }
+    }
+
+    fn forget_writer(&mut self, group: GroupId) {
+        self.writers.remove(&group);
     }
 
     fn piece(&mut self, group: GroupId, instance: InstanceGen, piece: SnapshotPiece) {

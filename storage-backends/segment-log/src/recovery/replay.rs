@@ -73,6 +73,26 @@ impl<D: Disk> SegmentLog<D> {
     }
 }
 
+impl<D: Disk> SegmentLog<D> {
+    /// What a recovery would find of a group.
+    pub(crate) fn group_now(&mut self, id: GroupId) -> RecoveredGroup {
+        let place = self.index.group(id).and_then(|group| group.hard_state);
+        let hard_state = place.map(|place| self.read_record(place));
+        let Some(group) = self.index.group(id) else {
+            return RecoveredGroup::default();
+        };
+        let facts = Facts {
+            damaged: group.marker.is_some()
+                || self.unmarked.contains(&id)
+                || hard_state == Some(None)
+                || group.streams.values().any(StreamIndex::has_holes),
+            hard_state: hard_state.flatten().unwrap_or_default(),
+            repaired: LogPosition::default(),
+        };
+        recovered(group, &facts)
+    }
+}
+
 fn replay_one(group: &mut GroupIndex, facts: &mut Facts, head: &RecordHead, what: Statement) {
     let place = Place {
         sequence: head.sequence,

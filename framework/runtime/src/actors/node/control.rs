@@ -18,7 +18,7 @@ pub(super) const NO_SESSION: u64 = 0;
 pub(crate) enum Control {
     /// Describe the node.
     Status(oneshot::Sender<serde_json::Value>),
-    /// Let a poisoned replica start again from its log.
+    /// Let a replica that was given up start again from its snapshot and its log.
     Release(GroupId, oneshot::Sender<Result<(), Error>>),
     /// Refuse new requests and end those under way.
     Drain(oneshot::Sender<()>),
@@ -32,7 +32,7 @@ impl NodeActor {
                 let _ = reply.send(status);
             }
             Control::Release(group, reply) => {
-                let _ = reply.send(self.release(group));
+                let _ = reply.send(self.release(now, group));
             }
             Control::Drain(reply) => {
                 self.drain();

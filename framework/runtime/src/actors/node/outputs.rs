@@ -22,7 +22,7 @@ impl NodeActor {
                 slot.guard(|host| host.flush(now));
             }
             if slot.poison.is_some() {
-                self.stop_poisoned(&mut slot);
+                self.stop_poisoned(now, &mut slot);
             } else {
                 self.gather(&mut slot, &mut ops);
                 applied_catalogue |= group == GroupId::CATALOGUE;

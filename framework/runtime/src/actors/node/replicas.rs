@@ -55,7 +55,7 @@ impl NodeActor {
     }
 
     /// Ends what was under way on a replica whose plug-in panicked or whose engine failed.
-    pub(super) fn stop_poisoned(&mut self, slot: &mut Slot) {
+    pub(super) fn stop_poisoned(&mut self, now: Now, slot: &mut Slot) {
         let Some(mut host) = slot.host.take() else {
             return;
         };
@@ -76,21 +76,7 @@ impl NodeActor {
                 .push(reply);
         }
         self.count("replica-poisoned", 1);
-    }
-
-    /// Lets a poisoned replica start again.
-    pub(super) fn release(&mut self, group: GroupId) -> Result<(), Error> {
-        let unknown = || Error::new(ErrorKind::UnknownKeyspace, "release").with("group", group);
-        let slot = self.slots.get(&group).ok_or_else(unknown)?;
-        if slot.poison.is_none() {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Unsupported, "release")
-            .with("group", group)
-            .with(
-                "detail",
-                "restart the node: the replica is rebuilt from its log",
-            ))
+        self.plan_rebuild(now, slot);
     }
 }
 

@@ -11,6 +11,7 @@ use repertoire_core::{
     Registry,
 };
 
+use super::rebuild::Rebuild;
 use crate::identity::Identity;
 
 /// What a replica is started from.
@@ -43,6 +44,8 @@ pub(crate) struct Slot {
     /// Why the replica does not run.
     pub(crate) poison: Option<Error>,
     pub(crate) panics: u32,
+    /// How it comes back.
+    pub(crate) rebuild: Rebuild,
 }
 
 impl Slot {
@@ -122,6 +125,7 @@ impl Slot {
             damaged: recovered.damaged,
             poison: None,
             panics: 0,
+            rebuild: Rebuild::default(),
         })
     }
 
@@ -146,6 +150,7 @@ impl Slot {
             damaged: true,
             poison: Some(error),
             panics: 0,
+            rebuild: Rebuild::default(),
         }
     }
 
@@ -187,7 +192,7 @@ fn seed(identity: &Identity, group: GroupId, instance: InstanceGen) -> u64 {
     RandomState::new().hash_one((identity.incarnation.0, group, instance))
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")

@@ -68,6 +68,10 @@ impl NodeActor {
                 };
                 let (header, dedup) = (state.header, state.dedup);
                 let replaced = slot.guard(|host| host.install(now, &header, dedup, engine));
+                if replaced.is_none() {
+                    // Not in force: the replica stopped. Built anew, it finds the snapshot's file.
+                    return self.touch(group);
+                }
                 if let Some(engine) = replaced.flatten() {
                     self.wiring.storage.push(StorageCommand::Free(engine));
                 }
@@ -92,6 +96,11 @@ impl NodeActor {
                 slot.guard(|host| host.snapshot_sent(now, to, position));
                 self.touch(group);
             }
+            SnapshotNews::Reloaded {
+                group,
+                instance,
+                state,
+            } => self.rebuild_loaded(now, group, instance, state),
             SnapshotNews::Needed { group } => self.begin_snapshot(now, group),
             SnapshotNews::Failed { group, error } => {
                 tracing::error!(%group, %error, "A snapshot could not be stored");

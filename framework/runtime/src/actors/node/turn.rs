@@ -10,7 +10,7 @@ use repertoire_wire::decode_frame;
 use super::{BurstMark, NodeActor};
 use crate::actors::storage::StorageCommand;
 use crate::actors::transport::TransportCommand;
-use crate::inbox::{Drained, JobNews, LogReadDone};
+use crate::inbox::{Drained, JobNews, LogReadDone, RecoverDone};
 
 impl NodeActor {
     pub(super) fn turn(&mut self, ctx: &mut Context<Self>) {
@@ -26,7 +26,16 @@ impl NodeActor {
         for control in drained.controls.drain(..) {
             self.control(now, control);
         }
+        for done in drained.recovered.drain(..) {
+            let RecoverDone {
+                group,
+                instance,
+                contents,
+            } = done;
+            self.rebuild_recovered(now, group, instance, contents);
+        }
         drained.log_full = None;
+        self.begin_rebuilds(now);
         self.begin_due_snapshots(now);
         self.drained = drained;
         let next = self.fire_timers(now).min(self.continue_snapshots(now));
@@ -254,6 +263,12 @@ impl NodeActor {
         let unknown = || Error::new(ErrorKind::UnknownKeyspace, "request").with("group", group);
         let slot = self.slots.get_mut(&group).ok_or_else(unknown)?;
         match &slot.poison {
+            Some(error) if slot.rebuild.is_pending() => {
+                Err(Error::new(ErrorKind::Unavailable, "request")
+                    .with("group", group)
+                    .with("detail", "the replica is being built anew")
+                    .with("after", error))
+            }
             Some(error) => Err(error.clone()),
             None => Ok(slot),
         }
