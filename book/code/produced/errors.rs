@@ -127,13 +127,18 @@ fn of_nodes() -> Vec<Explained> {
     vec![
         (
             K::ConfigInvalid,
-            "A setting, a certificate or a data folder is not as it must be; the error names it. \
-             A folder that another process uses counts as well.",
+            "A setting, a certificate or a data folder is not as it must be; the error names it.",
+        ),
+        (
+            K::FolderInUse,
+            "Another process works on the data folder: one node, one folder, one process. The lock \
+             ends with its process, also when that crashes.",
         ),
         (
             K::Corrupted,
             "Stored bytes do not match their checksum, or do not fit together. A leader whose log \
-             is damaged refuses to start; so does a node whose data folder is.",
+             is damaged refuses its keyspace, and the node's others run; a node whose data folder is \
+             damaged does not start.",
         ),
         (
             K::StorageFull,
@@ -147,8 +152,9 @@ fn of_nodes() -> Vec<Explained> {
         ),
         (
             K::Poisoned,
-            "A plug-in panicked while it worked on this keyspace. The keyspace refuses everything \
-             on this node; the others go on. Writes that were under way end with the outcome \
+            "A plug-in panicked while it worked on this keyspace. Its replica on this \
+             node is built anew, a few times a minute; when it goes on panicking, the keyspace refuses \
+             everything here until it is released. The others go on. Writes that were under way end with the outcome \
              *unknown*.",
         ),
         (

@@ -16,6 +16,8 @@ pub(crate) const UNAVAILABLE: u8 = 3;
 pub(crate) const CONFLICT: u8 = 4;
 /// No such key, keyspace or node.
 pub(crate) const NOT_FOUND: u8 = 5;
+/// Another process works on the data folder.
+pub(crate) const IN_USE: u8 = 6;
 
 /// How a command fails.
 #[derive(Debug)]
@@ -94,6 +96,7 @@ fn code_of(kind: &ErrorKind) -> u8 {
         | ErrorKind::StaleDescriptor { .. }
         | ErrorKind::RequestIdReuse => CONFLICT,
         ErrorKind::UnknownKeyspace => NOT_FOUND,
+        ErrorKind::FolderInUse => IN_USE,
         _ => FAILURE,
     }
 }

@@ -9,8 +9,8 @@ use repertoire_core::{Error, ErrorKind};
 /// Takes the folder's lock; it is held until the file is dropped, also by a crash.
 ///
 /// # Errors
-/// `ConfigInvalid` when another process holds it or this user cannot write to it, `StorageFailed`
-/// when the disk fails.
+/// `FolderInUse` when another process holds it, `ConfigInvalid` when this user cannot write to it,
+/// `StorageFailed` when the disk fails.
 pub(crate) fn lock_folder(data: &Path) -> Result<File, Error> {
     let path = data.join("lock");
     let error = |kind, detail: &dyn std::fmt::Display| {
@@ -35,7 +35,7 @@ pub(crate) fn lock_folder(data: &Path) -> Result<File, Error> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(error(
-            ErrorKind::ConfigInvalid,
+            ErrorKind::FolderInUse,
             &"another process uses this folder",
         )),
         Err(std::fs::TryLockError::Error(e)) => Err(error(ErrorKind::StorageFailed, &e)),

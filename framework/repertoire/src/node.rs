@@ -133,7 +133,7 @@ impl Node {
     ///
     /// # Errors
     /// `ConfigInvalid` for a folder that was never formatted, certificates of another node or
-    /// cluster, an address in use, unknown plug-ins; `Corrupted` when the folder's contents do not
+    /// cluster, an address in use, unknown plug-ins; `FolderInUse`; `Corrupted` when the folder's contents do not
     /// fit together; `StorageFailed` when they cannot be read.
     pub async fn start(options: NodeOptions) -> Result<Self, Error> {
         let identity = read_identity(&options.data)?;

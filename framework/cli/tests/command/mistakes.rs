@@ -76,7 +76,7 @@ fn a_folder_in_use_and_a_busy_port_are_told_apart() {
     let mut shop = Shop::prepare();
     shop.start(1);
     let again = run(shop.folder(), &["serve", "--config", "node-1.toml"]);
-    assert_told(&again, 1, &["another process uses this folder"]);
+    assert_told(&again, 6, &["in use", "another process uses this folder"]);
     let serve = ["--config", "node-1.toml", "--data", "data/other"];
     run(shop.folder(), &[&["format"], &serve[..]].concat()).ok();
     let busy = run(shop.folder(), &[&["serve"], &serve[..]].concat());

@@ -111,6 +111,9 @@ pub enum ErrorKind {
     /// A bug: please report it.
     #[error("unexpected failure")]
     Unexpected,
+    /// Another process works on the data folder.
+    #[error("the data folder is in use")]
+    FolderInUse,
 }
 
 impl ErrorKind {
@@ -141,6 +144,7 @@ impl ErrorKind {
             Self::IdentityRefused => "RPT-0022",
             Self::Application { .. } => "RPT-0023",
             Self::Unexpected => "RPT-0024",
+            Self::FolderInUse => "RPT-0025",
         }
     }
 
@@ -169,7 +173,8 @@ impl ErrorKind {
             | Self::Poisoned
             | Self::ShuttingDown
             | Self::IdentityRefused
-            | Self::Application { .. } => WriteOutcome::NotApplied,
+            | Self::Application { .. }
+            | Self::FolderInUse => WriteOutcome::NotApplied,
         }
     }
 
@@ -199,7 +204,8 @@ impl ErrorKind {
             | Self::Poisoned
             | Self::IdentityRefused
             | Self::Application { .. }
-            | Self::Unexpected => Retry::No,
+            | Self::Unexpected
+            | Self::FolderInUse => Retry::No,
         }
     }
 
@@ -225,11 +231,12 @@ impl ErrorKind {
             Self::Corrupted => "repair the node from its peers",
             Self::StorageFull => "free space; writes resume by themselves",
             Self::StorageFailed => "replace the disk and restart the node",
-            Self::Poisoned => "report the panic, then release the keyspace",
+            Self::Poisoned => "report the panic; once its cause is gone, release the keyspace",
             Self::ShuttingDown => "retry at another node",
             Self::IdentityRefused => "check the certificate and the node id",
             Self::Application { .. } => "see the message",
             Self::Unexpected => "report it",
+            Self::FolderInUse => "stop the process that uses it, or name another folder",
         }
     }
 }

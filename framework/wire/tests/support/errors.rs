@@ -45,6 +45,7 @@ pub(crate) fn every_error() -> Vec<Error> {
             message: "insufficient funds".into(),
         },
         ErrorKind::Unexpected,
+        ErrorKind::FolderInUse,
     ];
     let error = |kind| {
         Error::new(kind, "put")
