@@ -45,8 +45,7 @@ pub(crate) fn of_body(descriptor: &Descriptor, body: &[u8]) -> Result<ShardId, E
     if descriptor.placement.shards.len() <= 1 {
         return Ok(only(descriptor));
     }
-    let operation = Operation::decode(body)
-        .map_err(|e| Error::new(ErrorKind::Malformed, "write").with("detail", e))?;
+    let operation = Operation::decode(body).map_err(|e| Error::undecodable("write", &e))?;
     of_operation(descriptor, &operation)
 }
 

@@ -107,6 +107,22 @@ impl Error {
         &self.context
     }
 
+    /// A request that does not decode: `TooLarge` where a field is longer than its cap, `Malformed`
+    /// otherwise.
+    pub fn undecodable(operation: &str, why: &crate::DecodeError) -> Self {
+        let kind = match why {
+            crate::DecodeError::TooLong { len, max, .. } => ErrorKind::TooLarge {
+                len: *len,
+                max: *max,
+            },
+            crate::DecodeError::Truncated { .. }
+            | crate::DecodeError::Invalid { .. }
+            | crate::DecodeError::Trailing { .. }
+            | crate::DecodeError::Head => ErrorKind::Malformed,
+        };
+        Self::new(kind, operation).with("detail", why)
+    }
+
     /// Shorthand for a redirect.
     pub fn not_leader(hint: Option<NodeId>, operation: &str) -> Self {
         Self::new(ErrorKind::NotLeader { hint }, operation)

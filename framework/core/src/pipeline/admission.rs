@@ -24,7 +24,7 @@ impl Pipeline {
         if request.body.len() > OPERATION_MAX {
             return Err(too_large(request.body.len(), OPERATION_MAX));
         }
-        let operation = Operation::decode(&request.body).map_err(malformed)?;
+        let operation = Operation::decode(&request.body).map_err(undecodable)?;
         self.check_sizes(&operation)?;
         let hash = PayloadHash::of(&request.body);
         if !self.latched.is_empty() && self.touches_latch(&operation)? {
@@ -260,8 +260,8 @@ fn too_large(len: usize, max: usize) -> Error {
     )
 }
 
-fn malformed(error: crate::DecodeError) -> Error {
-    Error::new(ErrorKind::Malformed, "write").with("detail", error)
+fn undecodable(error: crate::DecodeError) -> Error {
+    Error::undecodable("write", &error)
 }
 
 fn format_error(error: &FormatError) -> Error {
