@@ -98,7 +98,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a keyspace's name is asked for while it is unknown; 1 s by default.
+    /// How long a keyspace is asked for while nodes do not know all keyspaces yet; 1 s by default.
     pub const fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

@@ -79,9 +79,9 @@ impl Client {
         &self.shared.driver
     }
 
-    /// A keyspace by name. A name that is not known is asked for again for a while (see
-    /// [`ClientBuilder::patience`]), because a cluster that was just formatted announces its
-    /// keyspaces one after the other.
+    /// A keyspace by name. A cluster that was just formatted announces its keyspaces one after the
+    /// other: while a node says that it does not know all of them yet, it is asked again for a while
+    /// (see [`ClientBuilder::patience`]).
     ///
     /// # Errors
     /// `UnknownKeyspace`, `Unavailable` when no node answers.
@@ -94,9 +94,7 @@ impl Client {
                     let options = self.shared.options.clone();
                     return Ok(Keyspace::new(self.clone(), descriptor, options));
                 }
-                Err(error)
-                    if *error.kind() == ErrorKind::UnknownKeyspace && Instant::now() < until =>
-                {
+                Err(error) if *error.kind() == ErrorKind::Unavailable && Instant::now() < until => {
                     self.driver().pause(RESOLVE_PAUSE).await;
                 }
                 Err(error) => return Err(error),

@@ -146,6 +146,7 @@ impl Driver {
     ) -> Result<Arc<Descriptor>, Error> {
         let unknown = || Error::new(ErrorKind::UnknownKeyspace, "resolve").with("name", name);
         let mut failure = Error::new(ErrorKind::Unavailable, "resolve").with("name", name);
+        let mut was_told = false;
         for node in self.act(|hub, _| hub.nodes()) {
             let keyspace = BoundedStr::new(name).ok_or_else(unknown)?;
             let verb = AdminVerb::Resolve { keyspace };
@@ -158,7 +159,14 @@ impl Driver {
                     self.act(|hub, _| hub.learn(Arc::clone(&descriptor)));
                     return Ok(descriptor);
                 }
-                Err(error) => failure = error,
+                Err(error) => {
+                    // A node that may still learn of it outweighs one that does not know it.
+                    let is_news = *failure.kind() != ErrorKind::Unavailable || !was_told;
+                    was_told = true;
+                    if is_news {
+                        failure = error;
+                    }
+                }
             }
         }
         Err(failure)

@@ -151,9 +151,8 @@ impl ToNode {
                 });
             }
             AdminVerb::Resolve { keyspace } => {
-                let catalogue = self.handle.catalogue();
-                let found = catalogue.by_name(keyspace.as_str()).map(|descriptor| {
-                    Bytes::from(serde_json::to_vec(&**descriptor).unwrap_or_default())
+                let found = self.handle.resolve(keyspace.as_str()).map(|descriptor| {
+                    Bytes::from(serde_json::to_vec(&*descriptor).unwrap_or_default())
                 });
                 answer(found);
             }

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use repertoire_core::{Catalogue, Error, ErrorKind, GroupId};
+use repertoire_core::{Catalogue, Descriptor, Error, ErrorKind, GroupId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::actors::node::Control;
@@ -83,6 +83,15 @@ impl NodeHandle {
     /// The catalogue as this node knows it.
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.running.sessions.catalogue()
+    }
+
+    /// A keyspace by name.
+    ///
+    /// # Errors
+    /// `UnknownKeyspace`; `Unavailable` while the catalogue does not hold yet what the cluster was
+    /// formatted with.
+    pub fn resolve(&self, keyspace: &str) -> Result<Arc<Descriptor>, Error> {
+        self.running.sessions.resolve(keyspace)
     }
 
     /// How the node is: a JSON object, documented in the book's reference.

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 use parking_lot::RwLock;
 use repertoire_core::{
-    Catalogue, Descriptor, Error, GroupId, KeyspaceId, Operation, ReadQuery, Reply, ShardId,
+    Catalogue, Descriptor, Error, ErrorKind, GroupId, KeyspaceId, Operation, ReadQuery, Reply,
+    ShardId,
 };
 use repertoire_wire::ANY_SHARD;
 
@@ -29,6 +30,8 @@ pub(crate) struct Sessions {
     next: AtomicU64,
     sinks: DashMap<u64, Arc<dyn ReplySink>>,
     catalogue: RwLock<Arc<Catalogue>>,
+    /// Keyspaces that the cluster was formatted with: the catalogue will hold them.
+    formatted: RwLock<Vec<String>>,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -62,6 +65,31 @@ impl Sessions {
 
     pub(crate) fn publish(&self, catalogue: Arc<Catalogue>) {
         *self.catalogue.write() = catalogue;
+    }
+
+    /// Names the keyspaces that the cluster was formatted with.
+    pub(crate) fn expect(&self, keyspaces: Vec<String>) {
+        *self.formatted.write() = keyspaces;
+    }
+
+    /// A keyspace by name.
+    ///
+    /// # Errors
+    /// `Unavailable` while the catalogue does not hold it yet, `UnknownKeyspace`.
+    pub(crate) fn resolve(&self, name: &str) -> Result<Arc<Descriptor>, Error> {
+        let catalogue = self.catalogue();
+        let is_on_its_way = || {
+            // A node that joined, or was formatted with nothing, has all to learn.
+            let is_empty = catalogue.keyspaces().next().is_none();
+            is_empty || self.formatted.read().iter().any(|known| known == name)
+        };
+        match catalogue.by_name(name) {
+            Ok(descriptor) => Ok(Arc::clone(descriptor)),
+            Err(_) if is_on_its_way() => Err(Error::new(ErrorKind::Unavailable, "resolve")
+                .with("keyspace", name)
+                .with("detail", "the catalogue does not hold it yet")),
+            Err(error) => Err(error),
+        }
     }
 
     /// The catalogue as this node knows it.

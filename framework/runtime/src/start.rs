@@ -144,6 +144,9 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
         peer_credit: Credit::new(options.peer_bytes_max),
     };
     running.sessions.publish(Arc::new(catalogue.clone()));
+    let proposed = options.proposed.iter();
+    let names = proposed.map(|descriptor| descriptor.name.to_string());
+    running.sessions.expect(names.collect());
     let sink = InboxSink::new(Arc::clone(&wiring.inbox), Arc::clone(&wiring.peer_credit));
     let transport = transport(handle)?;
     let transport =

@@ -254,10 +254,10 @@ impl RemoteSession {
         match verb {
             AdminVerb::Status => self.answer_status(request),
             AdminVerb::Resolve { keyspace } => {
-                let catalogue = self.sessions.catalogue();
-                let result = catalogue
-                    .by_name(keyspace.as_str())
-                    .map(|found| Bytes::from(serde_json::to_vec(&**found).unwrap_or_default()))
+                let result = self
+                    .sessions
+                    .resolve(keyspace.as_str())
+                    .map(|found| Bytes::from(serde_json::to_vec(&*found).unwrap_or_default()))
                     .map_err(Box::new);
                 self.answer(&AdminReply { request, result });
             }
