@@ -20,11 +20,30 @@ pub(crate) async fn digest(cluster: &LocalCluster, node: NodeId, group: GroupId)
     }
 }
 
-/// Waits until all running nodes hold the same state.
+/// Where the log of the leader, node 1, ends. Unlike what is applied this is right at once after a
+/// restart.
+async fn log_end(cluster: &LocalCluster, group: GroupId) -> Option<String> {
+    let status = cluster.node(NodeId(1)).unwrap().handle().status().await;
+    let status = status.unwrap();
+    let is_it = |value: &&serde_json::Value| {
+        value["keyspace_id"] == group.keyspace.0 && value["shard"] == group.shard.0
+    };
+    let groups = status["groups"].as_array().unwrap();
+    let last = &groups.iter().find(is_it)?["last"]["lsn"];
+    Some(last.to_string())
+}
+
+/// Waits until all running nodes hold the same state: all of the leader's log.
 pub(crate) async fn converged(cluster: &LocalCluster, group: GroupId) {
     let equal = async {
         loop {
+            let end = log_end(cluster, group).await;
             let first = digest(cluster, NodeId(1), group).await;
+            // Positions read "lsn@epoch".
+            if end.is_none_or(|end| !first.0.starts_with(&format!("{end}@"))) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
             let second = digest(cluster, NodeId(2), group).await;
             if first == second && second == digest(cluster, NodeId(3), group).await {
                 return;
