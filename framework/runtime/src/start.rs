@@ -145,7 +145,7 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
     };
     running.sessions.publish(Arc::new(catalogue.clone()));
     let proposed = options.proposed.iter();
-    let names = proposed.map(|descriptor| descriptor.name.to_string());
+    let names = proposed.map(|descriptor| descriptor.name.clone());
     running.sessions.expect(names.collect());
     let sink = InboxSink::new(Arc::clone(&wiring.inbox), Arc::clone(&wiring.peer_credit));
     let transport = transport(handle)?;

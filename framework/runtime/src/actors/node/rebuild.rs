@@ -24,7 +24,7 @@ use crate::actors::storage::StorageCommand;
 const ATTEMPTS_MAX: usize = 3;
 
 /// Older attempts do not count: the replica worked in between.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// How long to wait before the first attempt, and twice as long before each that follows.
 const PAUSE: Duration = Duration::from_millis(50);
