@@ -112,7 +112,9 @@ impl Stall {
 pub async fn run(options: SnapshotOptions) -> Result<SnapshotReport, Error> {
     let mut load = options.load.clone();
     load.checkpoint_bytes.get_or_insert(256 << 20);
-    load.log_retention_bytes.get_or_insert(400 << 20);
+    // Less than what is written before the receiver comes, so that the log alone does not help it, and
+    // enough for what is written while a transfer goes on.
+    load.log_retention_bytes.get_or_insert(700 << 20);
     let mut nodes = Processes::start(&load, RECEIVER).await?;
     nodes.kill(RECEIVER);
     let keyspace = nodes.keyspace().clone();
