@@ -130,11 +130,6 @@ fn of_nodes() -> Vec<Explained> {
             "A setting, a certificate or a data folder is not as it must be; the error names it.",
         ),
         (
-            K::FolderInUse,
-            "Another process works on the data folder: one node, one folder, one process. The lock \
-             ends with its process, also when that crashes.",
-        ),
-        (
             K::Corrupted,
             "Stored bytes do not match their checksum, or do not fit together. A leader whose log \
              is damaged refuses its keyspace, and the node's others run; a node whose data folder is \
@@ -178,6 +173,11 @@ fn of_nodes() -> Vec<Explained> {
             K::Unexpected,
             "Something that should not happen: the operating system gave no randomness, say. \
              Whether a write happened is not known.",
+        ),
+        (
+            K::FolderInUse,
+            "Another process works on the data folder: one node, one folder, one process. The lock \
+             ends with its process, also when that crashes.",
         ),
     ]
 }
