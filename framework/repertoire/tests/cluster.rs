@@ -14,8 +14,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use repertoire::core::{
-    Acks, Answer, ClientId, Descriptor, GroupId, KeyspaceId, Mono, NodeId, Operation, Outcome,
-    ReadLevel, ReadQuery, RequestId,
+    Acks, Answer, ClientId, GroupId, Mono, NodeId, Operation, Outcome, ReadLevel, ReadQuery,
+    RequestId,
 };
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
 use repertoire::{LocalCluster, LocalNetwork, LocalOptions};
@@ -28,11 +28,7 @@ async fn start() -> LocalCluster {
 }
 
 async fn start_with(options: LocalOptions) -> LocalCluster {
-    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
-    let data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
-    let cluster = LocalCluster::start(options, vec![data]).await.unwrap();
-    cluster.ready(Duration::from_secs(30)).await.unwrap();
-    cluster
+    support::start(options, vec![support::keyspace(1, "data")]).await
 }
 
 fn puts(seqs: RangeInclusive<u64>, acks: Acks) -> Vec<EmbeddedWrite> {
@@ -150,13 +146,9 @@ async fn a_restarted_cluster_holds_everything_and_remembers_request_ids() {
 async fn a_kept_folder_is_opened_again_with_its_data_and_addresses() {
     let folder = tempfile::tempdir().unwrap();
     let start = || async {
-        let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
-        let data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
         let mut options = LocalOptions::new("kept");
         options.folder = Some(folder.path().to_owned());
-        let cluster = LocalCluster::start(options, vec![data]).await.unwrap();
-        cluster.ready(Duration::from_secs(30)).await.unwrap();
-        cluster
+        start_with(options).await
     };
     let cluster = start().await;
     let addresses = cluster.addresses().to_vec();

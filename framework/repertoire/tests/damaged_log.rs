@@ -13,8 +13,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use repertoire::core::{
-    Acks, ClientId, Descriptor, ErrorKind, GroupId, KeyspaceId, Mono, NodeId, Operation, Outcome,
-    ReadLevel, ReadQuery, RequestId,
+    Acks, ClientId, ErrorKind, GroupId, Mono, NodeId, Operation, Outcome, ReadLevel, ReadQuery,
+    RequestId,
 };
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
 use repertoire::{LocalCluster, LocalOptions};
@@ -25,16 +25,8 @@ const LEADER: NodeId = NodeId(1);
 const FOLLOWER: NodeId = NodeId(3);
 
 async fn start() -> LocalCluster {
-    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
-    let keyspace = |id, name| Descriptor::single_shard(id, name, "single-leader", &nodes);
-    let keyspaces = vec![
-        keyspace(KeyspaceId(1), "data"),
-        keyspace(KeyspaceId(2), "other"),
-    ];
-    let cluster = LocalCluster::start(LocalOptions::new("test"), keyspaces);
-    let cluster = cluster.await.unwrap();
-    cluster.ready(Duration::from_secs(30)).await.unwrap();
-    cluster
+    let keyspaces = vec![support::keyspace(1, "data"), support::keyspace(2, "other")];
+    support::start(LocalOptions::new("test"), keyspaces).await
 }
 
 fn session(cluster: &LocalCluster, node: NodeId) -> EmbeddedSession {

@@ -16,9 +16,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use repertoire::core::limits::{KEY_MAX, VALUE_MAX};
 use repertoire::core::{
-    Acks, Cell, ClientId, Descriptor, Error, ErrorKind, Evaluated, Function, FunctionView, GroupId,
-    KeyspaceId, Mono, NodeId, Operation, Outcome, RecordContext, RequestId, RowChange,
-    WriteOutcome,
+    Acks, Cell, ClientId, Error, ErrorKind, Evaluated, Function, FunctionView, GroupId, Mono,
+    NodeId, Operation, Outcome, RecordContext, RequestId, RowChange, WriteOutcome,
 };
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
 use repertoire::{LocalCluster, LocalOptions};
@@ -79,15 +78,11 @@ impl Function for Fill {
 }
 
 async fn start() -> LocalCluster {
-    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
-    let data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
     let mut registry = repertoire::registry();
     registry.function(Arc::new(Fill));
     let mut options = LocalOptions::new("test");
     options.registry = Arc::new(registry);
-    let cluster = LocalCluster::start(options, vec![data]).await.unwrap();
-    cluster.ready(Duration::from_secs(30)).await.unwrap();
-    cluster
+    support::start(options, vec![support::keyspace(1, "data")]).await
 }
 
 /// Calls the function with these arguments, all at once; the outcomes in order.

@@ -7,101 +7,26 @@
     reason = "a test ends where its expectation does"
 )]
 
+#[path = "support/hooked.rs"]
+mod hooked;
 mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use repertoire::core::{
-    Acks, Answer, Applied, ClientId, Descriptor, EngineCapabilities, EngineError, ErrorKind,
-    GroupId, KeyspaceId, Mono, NodeId, Operation, Outcome, PluginRef, ReadLevel, ReadQuery,
-    RequestId, SnapshotChunk, Space, StorageEngine, WriteBatch,
+    Acks, Answer, ClientId, ErrorKind, GroupId, Mono, NodeId, Operation, Outcome, PluginRef,
+    ReadLevel, ReadQuery, RequestId, StorageEngine, WriteBatch,
 };
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
 use repertoire::{LocalCluster, LocalOptions};
 
+use hooked::Hooked;
+
 const BRITTLE: GroupId = GroupId::new(1, 0);
 const OTHER: GroupId = GroupId::new(2, 0);
 const BOOM: &[u8] = b"boom";
-
-/// The default engine, but it panics at a key while the fuse lasts.
-struct Brittle {
-    inner: Box<dyn StorageEngine>,
-    inline: bool,
-    fuse: Arc<AtomicI64>,
-}
-
-impl StorageEngine for Brittle {
-    fn capabilities(&self) -> EngineCapabilities {
-        EngineCapabilities {
-            inline: self.inline,
-            ..self.inner.capabilities()
-        }
-    }
-
-    fn applied(&self) -> &Applied {
-        self.inner.applied()
-    }
-
-    fn apply(&mut self, batch: &WriteBatch<'_>) -> Result<(), EngineError> {
-        let is_boom = batch
-            .changes
-            .iter()
-            .any(|change| change.key.as_ref() == BOOM);
-        if is_boom && self.fuse.fetch_sub(1, Ordering::SeqCst) > 0 {
-            panic!("this engine does not like that key");
-        }
-        self.inner.apply(batch)
-    }
-
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        self.inner.get(space, key)
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), EngineError> {
-        self.inner.scan(space, from, to, visit)
-    }
-
-    fn len(&self, space: Space) -> Result<u64, EngineError> {
-        self.inner.len(space)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.inner.bytes()
-    }
-
-    fn snapshot_begin(&mut self) -> Result<(), EngineError> {
-        self.inner.snapshot_begin()
-    }
-
-    fn snapshot_read(
-        &mut self,
-        chunk: &mut SnapshotChunk,
-        bytes_max: usize,
-    ) -> Result<bool, EngineError> {
-        self.inner.snapshot_read(chunk, bytes_max)
-    }
-
-    fn snapshot_abort(&mut self) {
-        self.inner.snapshot_abort();
-    }
-
-    fn load(&mut self, chunk: &SnapshotChunk) -> Result<(), EngineError> {
-        self.inner.load(chunk)
-    }
-
-    fn load_finish(&mut self, applied: Applied) -> Result<(), EngineError> {
-        self.inner.load_finish(applied)
-    }
-}
 
 /// Three nodes; the engine of the first keyspace is brittle on one of them.
 async fn cluster(on: NodeId, inline: bool, fuse: &Arc<AtomicI64>) -> LocalCluster {
@@ -116,25 +41,30 @@ async fn cluster(on: NodeId, inline: bool, fuse: &Arc<AtomicI64>) -> LocalCluste
                 return Ok(inner);
             }
             let fuse = Arc::clone(&fuse);
-            Ok(Box::new(Brittle {
+            // It panics at a key while the fuse lasts.
+            let before_apply = Box::new(move |batch: &WriteBatch<'_>| {
+                let is_boom = batch
+                    .changes
+                    .iter()
+                    .any(|change| change.key.as_ref() == BOOM);
+                if is_boom && fuse.fetch_sub(1, Ordering::SeqCst) > 0 {
+                    panic!("this engine does not like that key");
+                }
+            });
+            Ok(Box::new(Hooked {
                 inner,
                 inline,
-                fuse,
+                before_apply,
             }) as Box<dyn StorageEngine>)
         }),
     );
-    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
-    let keyspace = |id, name| Descriptor::single_shard(id, name, "single-leader", &nodes);
-    let mut brittle = keyspace(KeyspaceId(1), "brittle");
+    let mut brittle = support::keyspace(1, "brittle");
     brittle.engine = PluginRef::named("brittle");
     // Snapshots are made on the way.
     brittle.options.checkpoint_bytes = 64 * 1024;
     let mut options = LocalOptions::new("test");
     options.registry = Arc::new(registry);
-    let keyspaces = vec![brittle, keyspace(KeyspaceId(2), "other")];
-    let cluster = LocalCluster::start(options, keyspaces).await.unwrap();
-    cluster.ready(Duration::from_secs(30)).await.unwrap();
-    cluster
+    support::start(options, vec![brittle, support::keyspace(2, "other")]).await
 }
 
 /// One client: it numbers its writes, and repeats those whose fate it does not know.

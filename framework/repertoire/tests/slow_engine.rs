@@ -8,21 +8,23 @@
     reason = "a test ends where its expectation does"
 )]
 
+#[path = "support/hooked.rs"]
+mod hooked;
 mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use repertoire::core::limits::{APPLY_BACKLOG_MAX, DATA_FRAME_MAX};
 use repertoire::core::{
-    Acks, Applied, ClientId, Descriptor, EngineCapabilities, EngineError, ErrorKind, GroupId,
-    KeyspaceId, Mono, NodeId, Operation, Outcome, PluginRef, RequestId, SnapshotChunk, Space,
+    Acks, ClientId, ErrorKind, GroupId, Mono, NodeId, Operation, Outcome, PluginRef, RequestId,
     StorageEngine, WriteBatch,
 };
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
 use repertoire::{LocalCluster, LocalOptions};
+
+use hooked::Hooked;
 
 const DATA: GroupId = GroupId::new(1, 0);
 
@@ -52,78 +54,6 @@ impl Gate {
     }
 }
 
-/// The default engine, on a thread of its own, and behind a gate.
-struct Slow {
-    inner: Box<dyn StorageEngine>,
-    gate: Arc<Gate>,
-}
-
-impl StorageEngine for Slow {
-    fn capabilities(&self) -> EngineCapabilities {
-        EngineCapabilities {
-            inline: false,
-            ..self.inner.capabilities()
-        }
-    }
-
-    fn applied(&self) -> &Applied {
-        self.inner.applied()
-    }
-
-    fn apply(&mut self, batch: &WriteBatch<'_>) -> Result<(), EngineError> {
-        if !batch.changes.is_empty() {
-            self.gate.pass();
-        }
-        self.inner.apply(batch)
-    }
-
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        self.inner.get(space, key)
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), EngineError> {
-        self.inner.scan(space, from, to, visit)
-    }
-
-    fn len(&self, space: Space) -> Result<u64, EngineError> {
-        self.inner.len(space)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.inner.bytes()
-    }
-
-    fn snapshot_begin(&mut self) -> Result<(), EngineError> {
-        self.inner.snapshot_begin()
-    }
-
-    fn snapshot_read(
-        &mut self,
-        chunk: &mut SnapshotChunk,
-        bytes_max: usize,
-    ) -> Result<bool, EngineError> {
-        self.inner.snapshot_read(chunk, bytes_max)
-    }
-
-    fn snapshot_abort(&mut self) {
-        self.inner.snapshot_abort();
-    }
-
-    fn load(&mut self, chunk: &SnapshotChunk) -> Result<(), EngineError> {
-        self.inner.load(chunk)
-    }
-
-    fn load_finish(&mut self, applied: Applied) -> Result<(), EngineError> {
-        self.inner.load_finish(applied)
-    }
-}
-
 async fn cluster(gate: &Arc<Gate>) -> LocalCluster {
     let mut registry = repertoire::registry();
     let memory = Arc::clone(registry.get_engine("memory").unwrap());
@@ -132,18 +62,24 @@ async fn cluster(gate: &Arc<Gate>) -> LocalCluster {
         "slow",
         Arc::new(move |spec| {
             let (inner, gate) = (memory(spec)?, Arc::clone(&gate));
-            Ok(Box::new(Slow { inner, gate }) as Box<dyn StorageEngine>)
+            let before_apply = Box::new(move |batch: &WriteBatch<'_>| {
+                if !batch.changes.is_empty() {
+                    gate.pass();
+                }
+            });
+            Ok(Box::new(Hooked {
+                inner,
+                inline: false,
+                before_apply,
+            }) as Box<dyn StorageEngine>)
         }),
     );
-    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
-    let mut data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
+    let mut data = support::keyspace(1, "data");
     data.options.acks = Acks::Async;
     data.engine = PluginRef::named("slow");
     let mut options = LocalOptions::new("test");
     options.registry = Arc::new(registry);
-    let cluster = LocalCluster::start(options, vec![data]).await.unwrap();
-    cluster.ready(Duration::from_secs(30)).await.unwrap();
-    cluster
+    support::start(options, vec![data]).await
 }
 
 fn put(client: ClientId, seq: u64) -> EmbeddedWrite {

@@ -12,9 +12,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use repertoire::core::{
-    Acks, ClientId, Descriptor, GroupId, KeyspaceId, Mono, NodeId, Operation, Outcome, RequestId,
-};
+use repertoire::core::{Acks, ClientId, GroupId, Mono, NodeId, Operation, Outcome, RequestId};
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
 use repertoire::{LocalCluster, LocalOptions};
 
@@ -36,16 +34,13 @@ struct Bounds {
 }
 
 async fn start(bounds: Bounds) -> LocalCluster {
-    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
-    let mut data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
+    let mut data = support::keyspace(1, "data");
     data.options.log_retention_bytes = bounds.retention;
     data.options.checkpoint_bytes = bounds.checkpoint;
     let mut options = LocalOptions::new("test");
     options.log.segment_bytes = u32::try_from(bounds.segment).unwrap();
     options.log.record_bytes_max = options.log.segment_bytes / 2;
-    let cluster = LocalCluster::start(options, vec![data]).await.unwrap();
-    cluster.ready(Duration::from_secs(30)).await.unwrap();
-    cluster
+    support::start(options, vec![data]).await
 }
 
 /// A client that always has a window of writes under way.

@@ -2,8 +2,23 @@
 
 use std::time::Duration;
 
-use repertoire::LocalCluster;
-use repertoire::core::{Answer, GroupId, Mono, NodeId, Outcome, ReadLevel, ReadQuery};
+use repertoire::core::{
+    Answer, Descriptor, GroupId, KeyspaceId, Mono, NodeId, Outcome, ReadLevel, ReadQuery,
+};
+use repertoire::{LocalCluster, LocalOptions};
+
+/// A keyspace with a replica on each of three nodes, led by the first.
+pub(crate) fn keyspace(id: u32, name: &str) -> Descriptor {
+    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
+    Descriptor::single_shard(KeyspaceId(id), name, "single-leader", &nodes)
+}
+
+/// A cluster on which every node knows every keyspace.
+pub(crate) async fn start(options: LocalOptions, keyspaces: Vec<Descriptor>) -> LocalCluster {
+    let cluster = LocalCluster::start(options, keyspaces).await.unwrap();
+    cluster.ready(Duration::from_secs(30)).await.unwrap();
+    cluster
+}
 
 /// Digest of a keyspace at one node, with the position it was read at.
 pub(crate) async fn digest(cluster: &LocalCluster, node: NodeId, group: GroupId) -> (String, u128) {
