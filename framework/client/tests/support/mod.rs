@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use repertoire::core::{Descriptor, KeyspaceId, NodeId, ReplicaSpec, ShardId, SlotMap};
 use repertoire::{LocalCluster, LocalOptions};
-use repertoire_client::Client;
+use repertoire_client::{Client, ClientBuilder};
 
 /// Three nodes with `data` (one shard) and `wide` (four shards).
 pub(crate) async fn cluster() -> LocalCluster {
@@ -30,7 +30,7 @@ pub(crate) async fn cluster() -> LocalCluster {
 
 /// A client inside the process, that begins at `node`.
 pub(crate) async fn embedded(cluster: &LocalCluster, node: u64) -> Client {
-    let mut builder = Client::builder().deadline(Duration::from_secs(30));
+    let mut builder = builder();
     let others = cluster.ids().filter(|id| id.0 != node);
     for id in std::iter::once(NodeId(node)).chain(others) {
         builder = builder.node(cluster.node(id).unwrap().handle().clone());
@@ -38,10 +38,16 @@ pub(crate) async fn embedded(cluster: &LocalCluster, node: u64) -> Client {
     builder.build().await.unwrap()
 }
 
-/// A client over QUIC, that knows the address of `node` alone.
-pub(crate) async fn remote(cluster: &LocalCluster, node: usize) -> Client {
+/// A client that waits for a keyspace longer than any test, when there is something to wait for.
+fn builder() -> ClientBuilder {
     Client::builder()
         .deadline(Duration::from_secs(30))
+        .patience(Duration::from_hours(1))
+}
+
+/// A client over QUIC, that knows the address of `node` alone.
+pub(crate) async fn remote(cluster: &LocalCluster, node: usize) -> Client {
+    builder()
         .address(cluster.addresses()[node - 1].to_string())
         .tls(cluster.client_tls("tester").unwrap())
         .build()
