@@ -102,8 +102,7 @@ impl Pipeline {
         keys.sort_unstable();
         keys.dedup();
         if let Some(key) = keys.iter().find(|key| key.len() > KEY_MAX) {
-            let (len, max) = (key.len() as u64, KEY_MAX as u64);
-            return Err(Error::new(ErrorKind::TooLarge { len, max }, "write"));
+            return Err(too_large(key.len(), KEY_MAX));
         }
         Ok(keys)
     }
@@ -272,8 +271,5 @@ fn format_error(error: &FormatError) -> Error {
         }
         FormatError::Engine(_) => ErrorKind::StorageFailed,
     };
-    let not_applied = crate::WriteOutcome::NotApplied;
-    Error::new(kind, "capture")
-        .with_outcome(not_applied)
-        .with("detail", error)
+    Error::new(kind, "capture").with("detail", error)
 }

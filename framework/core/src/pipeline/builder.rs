@@ -7,7 +7,7 @@ use crate::limits::{ENTRY_BODY_MAX, ENTRY_RECORDS_MAX, ENTRY_SEAL_BYTES};
 use crate::op::put_blob;
 use crate::{
     Acks, ClientId, Error, ErrorKind, FormatTag, Mono, PayloadHash, Proposal, ProposalId,
-    ReplyHandle, RequestId, Wall, WriteOutcome,
+    ReplyHandle, RequestId, Wall,
 };
 
 use super::pending::Waiter;
@@ -203,12 +203,12 @@ fn fits(body: &[u8]) -> Result<(), Error> {
         return Ok(());
     }
     let (len, max) = (body.len() as u64, ENTRY_BODY_MAX as u64);
-    Err(Error::new(ErrorKind::TooLarge { len, max }, "capture")
-        .with_outcome(WriteOutcome::NotApplied)
-        .with(
+    Err(
+        Error::new(ErrorKind::TooLarge { len, max }, "capture").with(
             "detail",
             "what the write changes does not fit in one entry of the log",
-        ))
+        ),
+    )
 }
 
 fn is_too_large(error: &Error) -> bool {

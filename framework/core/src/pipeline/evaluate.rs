@@ -9,7 +9,7 @@ use crate::limits::VALUE_MAX;
 use crate::op::put_blob;
 use crate::{
     Acks, Cell, DedupTable, Error, ErrorKind, Evaluated, FunctionView, Now, Operation, PayloadHash,
-    RecordContext, Registry, RowChange, Wall, WriteOutcome, WriteRequest,
+    RecordContext, Registry, RowChange, Wall, WriteRequest,
 };
 
 /// An operation that waits for its read set.
@@ -248,8 +248,7 @@ impl Pipeline {
         }
         if request.deadline <= now.mono {
             // Its client has given up, and nothing of it is captured yet.
-            let late = Error::new(ErrorKind::Timeout, "write");
-            self.end_failed(&request, late.with_outcome(WriteOutcome::NotApplied));
+            self.end_failed(&request, Error::new(ErrorKind::Timeout, "write"));
             return;
         }
         let wall = self.entry_wall(now);
