@@ -36,6 +36,9 @@ use pace::Pace;
 use reads::ReadDesk;
 use snapshot::SnapshotInProgress;
 
+/// Most writes taken in by one flush: a few milliseconds of work.
+const ADMITTED_MAX: usize = 1024;
+
 /// What a host is made from.
 #[derive(Debug)]
 pub struct HostBoot<'a> {
@@ -96,6 +99,8 @@ pub struct Host<M: Machine> {
     pace: Pace,
     /// Bytes of writes taken in since the last flush.
     admitted: u64,
+    /// How many more writes the coming flush may take in.
+    admissible: usize,
     /// Durable, but the protocol is not told before the checkpoint being made has come further.
     held_durable: Option<LogSeq>,
     /// What the engine was handed and has not applied.
@@ -154,6 +159,7 @@ impl<M: Machine> Host<M> {
             out: HostOutput::default(),
             pace: Pace::default(),
             admitted: 0,
+            admissible: ADMITTED_MAX,
             held_durable: None,
             backlog: Backlog::default(),
             failed: None,
@@ -172,10 +178,13 @@ impl<M: Machine> Host<M> {
                     .with("behind_bytes", self.backlog.bytes());
                 self.reply_failed(request.reply_to, error);
             }
-            Admission::Open if !self.waiting.is_empty() || self.is_held_up() => {
+            Admission::Open
+                if self.admissible == 0 || !self.waiting.is_empty() || self.is_held_up() =>
+            {
                 self.waiting.push_back(request);
             }
             Admission::Open => {
+                self.admissible -= 1;
                 self.admitted += request.body.len() as u64;
                 self.pipeline.submit(now, request, &self.dedup);
                 // An inline engine answers at once: nothing is ever latched, so that a thousand
@@ -272,7 +281,16 @@ impl<M: Machine> Host<M> {
                 break;
             }
         }
+        self.admissible = ADMITTED_MAX;
         self.pipeline.take_replies(&mut self.out.replies);
+    }
+
+    /// Whether another flush would take in more writes: one takes no more than some hundreds, so that
+    /// whoever drives this host can see to others in between.
+    pub fn has_more(&self) -> bool {
+        !self.waiting.is_empty()
+            && self.admission != Admission::Wait
+            && !self.is_stopped_by_checkpoint()
     }
 
     /// Ends requests whose deadline has passed. Returns the next deadline.

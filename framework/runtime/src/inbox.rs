@@ -106,6 +106,11 @@ impl Inbox {
         self.waker.wake();
     }
 
+    /// Wakes the actor for another turn, as soon as the present one has ended.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
     /// Takes everything. `into` must be empty; its memory is reused.
     pub(crate) fn take(&self, into: &mut Drained) {
         self.waker.awake();

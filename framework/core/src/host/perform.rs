@@ -98,14 +98,13 @@ impl<M: Machine> Host<M> {
     }
 
     fn admit_waiting(&mut self, now: Now) -> bool {
-        if self.waiting.is_empty() || self.admission == Admission::Wait {
-            return false;
-        }
-        if self.admission == Admission::Open && self.is_held_up() {
+        if self.admissible == 0 || !self.has_more() {
             return false;
         }
         let mut waiting = std::mem::take(&mut self.waiting);
-        while let Some(request) = waiting.pop_front() {
+        while self.admissible > 0
+            && let Some(request) = waiting.pop_front()
+        {
             self.submit(now, request);
             if !self.waiting.is_empty() {
                 break;
@@ -113,6 +112,10 @@ impl<M: Machine> Host<M> {
         }
         self.waiting.append(&mut waiting);
         true
+    }
+
+    pub(super) fn is_stopped_by_checkpoint(&self) -> bool {
+        self.admission == Admission::Open && self.is_held_up()
     }
 
     /// Tells the protocol what a checkpoint held back.

@@ -155,6 +155,9 @@ impl NodeActor {
 
     /// Sees to it that a turn happens at `at`, or earlier.
     fn wake_by(&mut self, at: Mono, now: Mono, ctx: &mut Context<Self>) {
+        if at <= now {
+            return self.wiring.inbox.wake();
+        }
         if at >= self.wake_at {
             return;
         }

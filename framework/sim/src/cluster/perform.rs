@@ -31,6 +31,10 @@ impl<C: Cast> World<'_, C> {
             return;
         };
         host.flush(now);
+        debug_assert!(
+            !host.has_more(),
+            "no client has thousands of writes under way"
+        );
         std::mem::swap(host.output(), &mut self.scratch);
         let mut out = std::mem::take(&mut self.scratch);
         self.absorb_tape(n, g);

@@ -1,6 +1,8 @@
 //! What replicas want done, gathered and passed on: log first, then storage, sends, replies.
 
-use repertoire_core::{Channel, GroupId, HostOutput, LogSeq, Now, Outcome, Outgoing, TimerOrder};
+use repertoire_core::{
+    Channel, GroupId, Host, HostOutput, LogSeq, Now, Outcome, Outgoing, TimerOrder,
+};
 
 use super::{BurstMark, NodeActor, Slot};
 use crate::actors::log::LogCommand;
@@ -9,9 +11,10 @@ use crate::actors::storage::StorageCommand;
 use crate::actors::transport::TransportCommand;
 
 impl NodeActor {
-    /// Flushes every replica that heard something.
-    pub(super) fn flush_dirty(&mut self, now: Now) {
+    /// Flushes every replica that heard something. Whether some have more to do in the next turn.
+    pub(super) fn flush_dirty(&mut self, now: Now) -> bool {
         let mut ops = Vec::new();
+        let mut unfinished = Vec::new();
         let mut applied_catalogue = false;
         while let Some(group) = self.dirty.pop() {
             let Some(mut slot) = self.slots.remove(&group) else {
@@ -26,6 +29,9 @@ impl NodeActor {
             } else {
                 self.gather(&mut slot, &mut ops);
                 applied_catalogue |= group == GroupId::CATALOGUE;
+                if slot.host.as_ref().is_some_and(Host::has_more) {
+                    unfinished.push(group);
+                }
             }
             self.slots.insert(group, slot);
         }
@@ -38,6 +44,10 @@ impl NodeActor {
         if applied_catalogue {
             self.follow_catalogue(now);
         }
+        for group in &unfinished {
+            self.touch(*group);
+        }
+        !unfinished.is_empty()
     }
 
     fn gather(&mut self, slot: &mut Slot, ops: &mut Vec<repertoire_core::GroupLogOp>) {

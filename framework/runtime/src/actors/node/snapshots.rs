@@ -12,9 +12,6 @@ use crate::snapshots::SnapshotNews;
 /// Between two chunks of a quarter of a megabyte: about 128 MB a second.
 const CHUNK_PAUSE: Duration = Duration::from_millis(2);
 
-/// Chunks read in a turn of the snapshot that writes wait for.
-const URGENT_CHUNKS: usize = 4;
-
 /// Chunks that wait to be written to a snapshot's file; with more, no further ones are read.
 const UNWRITTEN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -149,24 +146,18 @@ impl NodeActor {
         let unwritten = self.wiring.transfer_stats.unwritten.load(Ordering::Relaxed);
         let is_time = now.mono >= self.next_chunk;
         let mut groups = Vec::new();
-        let mut making = false;
+        let (mut making, mut urgent) = (false, false);
         for slot in self.slots.values_mut() {
             let Some(host) = slot.host.as_ref().filter(|host| host.is_snapshotting()) else {
                 continue;
             };
             making = true;
-            let chunks = if host.is_held_up() {
-                URGENT_CHUNKS
-            } else {
-                usize::from(is_time)
-            };
-            if chunks > 0 && unwritten < UNWRITTEN_BYTES_MAX {
-                slot.guard(|host| {
-                    for _ in 0..chunks {
-                        host.continue_snapshot(now);
-                    }
-                });
+            // Writes wait for this one: a chunk in every turn, and the next turn at once.
+            let is_urgent = host.is_held_up();
+            if (is_time || is_urgent) && unwritten < UNWRITTEN_BYTES_MAX {
+                slot.guard(|host| host.continue_snapshot(now));
                 groups.push(slot.group);
+                urgent |= is_urgent;
             }
         }
         self.has_snapshots = making;
@@ -176,6 +167,6 @@ impl NodeActor {
         if is_time {
             self.next_chunk = now.mono.after(CHUNK_PAUSE);
         }
-        self.next_chunk
+        if urgent { now.mono } else { self.next_chunk }
     }
 }

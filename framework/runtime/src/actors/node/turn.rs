@@ -38,8 +38,10 @@ impl NodeActor {
         self.begin_rebuilds(now);
         self.begin_due_snapshots(now);
         self.drained = drained;
-        let next = self.fire_timers(now).min(self.continue_snapshots(now));
-        self.flush_dirty(now);
+        let mut next = self.fire_timers(now).min(self.continue_snapshots(now));
+        if self.flush_dirty(now) {
+            next = now.mono;
+        }
         self.pass_on();
         self.wake_by(next.min(self.next_timer()), now.mono, ctx);
         let took = crate::clock::now().mono.since(now.mono);
