@@ -1,6 +1,7 @@
 //! What the machine can do, measured beside every run.
 
 mod disk;
+pub(crate) mod hiccup;
 
 use std::path::Path;
 use std::time::Duration;

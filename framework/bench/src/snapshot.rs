@@ -10,6 +10,7 @@ use repertoire_client::{Completions, Keyspace, Pipeline};
 use repertoire_core::{Error, ErrorKind};
 use serde::Serialize;
 
+use crate::limits::hiccup::{Hiccup, Probe};
 use crate::load::Load;
 use crate::run::{Running, spawn};
 use crate::target::processes::Processes;
@@ -64,6 +65,9 @@ pub struct SnapshotReport {
     pub leader_stall: Stall,
     /// The same of the receiver.
     pub receiver_stall: Stall,
+    /// The longest time that the machine took meanwhile for 50 microseconds of work: stalls of this
+    /// length are its own.
+    pub machine_stall: Stall,
     /// Growth of the leader's resident memory during the transfer, over that under load before. MiB.
     pub leader_extra_mb: f64,
     /// Chunks of the snapshot.
@@ -81,7 +85,7 @@ pub struct SnapshotReport {
 }
 
 /// The longest turn of a Node.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Stall {
     /// By the clock on the wall, in milliseconds. It holds what the machine did meanwhile for other
     /// processes and other guests: three nodes and a client that are kept busy share its cores.
@@ -89,6 +93,10 @@ pub struct Stall {
     /// CPU time of the Node's thread, in milliseconds: what the node itself is to blame for. Not
     /// necessarily of the same turn.
     pub cpu_ms: f64,
+    /// CPU time of the longest turn in each 20 milliseconds: 99 % of them were shorter.
+    pub cpu_ms_p99: f64,
+    #[serde(skip)]
+    turns: Vec<f64>,
 }
 
 impl Stall {
@@ -101,7 +109,15 @@ impl Stall {
                 * 1e3
         };
         self.wall_ms = self.wall_ms.max(ms("longest_turn_seconds"));
-        self.cpu_ms = self.cpu_ms.max(ms("longest_turn_cpu_seconds"));
+        let cpu_ms = ms("longest_turn_cpu_seconds");
+        self.cpu_ms = self.cpu_ms.max(cpu_ms);
+        self.turns.push(cpu_ms);
+    }
+
+    fn sum_up(&mut self) {
+        self.turns.sort_by(f64::total_cmp);
+        let at = self.turns.len() * 99 / 100;
+        self.cpu_ms_p99 = self.turns.get(at).copied().unwrap_or(self.cpu_ms);
     }
 }
 
@@ -132,9 +148,18 @@ pub async fn run(options: SnapshotOptions) -> Result<SnapshotReport, Error> {
         rate_per_second: rate,
         ..SnapshotReport::default()
     };
+    let probe = Probe::start();
     let mut transfer = Transfer::new(&mut nodes, options.kills).await?;
     transfer.until_received(&mut report, begin + span).await?;
     transfer.until(&mut report, begin + span).await?;
+    let Hiccup { wall_ms, cpu_ms } = probe.stop();
+    report.machine_stall = Stall {
+        wall_ms,
+        cpu_ms,
+        ..Stall::default()
+    };
+    report.leader_stall.sum_up();
+    report.receiver_stall.sum_up();
     finish(&mut report, &nodes, running, span).await?;
     nodes.stop();
     Ok(report)
