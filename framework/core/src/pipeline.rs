@@ -99,6 +99,11 @@ impl Pipeline {
         }
     }
 
+    /// Whether read sets are wanted since the last call of [`take_fetches`](Self::take_fetches).
+    pub const fn has_fetches(&self) -> bool {
+        !self.fetches.is_empty()
+    }
+
     /// Read sets wanted since the last call.
     pub fn take_fetches(&mut self) -> Vec<Fetch> {
         std::mem::take(&mut self.fetches)
@@ -125,6 +130,9 @@ impl Pipeline {
 
     /// Seals the body under construction; returns everything sealed since the last call.
     pub fn seal(&mut self) -> Vec<Proposal> {
+        if self.builder.waiting() == 0 {
+            return Vec::new();
+        }
         self.builder.seal();
         let sealed = self.builder.take_sealed();
         let mut proposals = Vec::with_capacity(sealed.len());
@@ -202,7 +210,9 @@ impl Pipeline {
 
     /// Replies since the last call.
     pub fn take_replies(&mut self, out: &mut Vec<Reply>) {
-        out.append(&mut self.replies);
+        if !self.replies.is_empty() {
+            out.append(&mut self.replies);
+        }
     }
 
     /// Ends everything that is not settled, because the replica stops: what was not placed was

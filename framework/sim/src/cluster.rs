@@ -90,7 +90,8 @@ pub(crate) struct World<'c, C: Cast> {
     link_news: Vec<Nanos>,
     /// From when on a path carries messages.
     open_from: Vec<Nanos>,
-    scratch: HostOutput<Said<C>>,
+    /// Kept between flushes; none while one uses it.
+    scratch: Option<Box<HostOutput<Said<C>>>>,
     /// Kept between looks at all replicas.
     vitals: Vec<(usize, Vitals)>,
     /// Numbers the harness' own requests.
@@ -150,7 +151,7 @@ impl<'c, C: Cast> World<'c, C> {
             chances,
             link_news: vec![0; nodes_count * nodes_count],
             open_from: vec![0; nodes_count * nodes_count],
-            scratch: HostOutput::default(),
+            scratch: None,
             vitals: Vec::new(),
             internal: 0,
             rest_digests: Vec::new(),

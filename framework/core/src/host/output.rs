@@ -63,3 +63,32 @@ impl<M> Default for HostOutput<M> {
         }
     }
 }
+
+impl<M> HostOutput<M> {
+    /// Moves every lane to the end of the same lane of `to`.
+    pub fn append_to(&mut self, to: &mut Self) {
+        pass_on(&mut self.log, &mut to.log);
+        to.log_seq = self.log_seq;
+        pass_on(&mut self.jobs, &mut to.jobs);
+        pass_on(&mut self.sends, &mut to.sends);
+        pass_on(&mut self.replies, &mut to.replies);
+        pass_on(&mut self.log_reads, &mut to.log_reads);
+        pass_on(&mut self.resolves, &mut to.resolves);
+        pass_on(&mut self.timers, &mut to.timers);
+        pass_on(&mut self.snapshots, &mut to.snapshots);
+        pass_on(&mut self.pieces, &mut to.pieces);
+        pass_on(&mut self.telemetry, &mut to.telemetry);
+    }
+}
+
+/// Moves a lane on. Most lanes are empty most of the time.
+pub(super) fn pass_on<T>(from: &mut Vec<T>, to: &mut Vec<T>) {
+    if from.is_empty() {
+        return;
+    }
+    if to.is_empty() {
+        std::mem::swap(from, to);
+    } else {
+        to.append(from);
+    }
+}

@@ -1,5 +1,6 @@
 //! Carrying out the effects that stay inside a host, and passing on the rest.
 
+use super::output::pass_on;
 use super::reads::ReadPoint;
 use super::{Host, Job, JobResult};
 use crate::sabotage::{Bug, planted};
@@ -26,28 +27,41 @@ impl<M: Machine> Host<M> {
             }
             busy |= self.dispatch(now, job);
         }
-        self.out.sends.append(&mut self.fx.sends);
+        pass_on(&mut self.fx.sends, &mut self.out.sends);
+        busy |= self.perform_fates();
+        busy |= self.perform_reads(now);
+        busy |= self.fetch(now);
+        busy |= self.admit_waiting(now);
+        busy |= self.release_durable(now);
+        pass_on(&mut self.fx.log_reads, &mut self.out.log_reads);
+        pass_on(&mut self.fx.resolves, &mut self.out.resolves);
+        pass_on(&mut self.fx.timers, &mut self.out.timers);
+        pass_on(&mut self.fx.snapshots, &mut self.out.snapshots);
+        pass_on(&mut self.fx.telemetry, &mut self.out.telemetry);
+        busy
+    }
+
+    /// Returns whether a proposal was refused.
+    fn perform_fates(&mut self) -> bool {
+        if self.fx.fates.is_empty() {
+            return false;
+        }
+        let mut busy = false;
         let mut fates = std::mem::take(&mut self.fx.fates);
         for fate in fates.drain(..) {
             busy |= matches!(fate, Fate::Refused { .. });
             self.pipeline.settle(fate);
         }
         self.fx.fates = fates;
-        busy |= self.perform_reads(now);
-        busy |= self.fetch(now);
-        busy |= self.admit_waiting(now);
-        busy |= self.release_durable(now);
-        self.out.log_reads.append(&mut self.fx.log_reads);
-        self.out.resolves.append(&mut self.fx.resolves);
-        self.out.timers.append(&mut self.fx.timers);
-        self.out.snapshots.append(&mut self.fx.snapshots);
-        self.out.telemetry.append(&mut self.fx.telemetry);
         busy
     }
 
     /// Has the engine fetch what evaluations want. Returns whether it answered at once.
     pub(super) fn fetch(&mut self, now: Now) -> bool {
         let mut busy = false;
+        if !self.pipeline.has_fetches() {
+            return busy;
+        }
         for fetch in self.pipeline.take_fetches() {
             let job = Job::Fetch {
                 ticket: fetch.ticket,
@@ -69,6 +83,11 @@ impl<M: Machine> Host<M> {
     }
 
     fn perform_log(&mut self) {
+        self.out.log_seq = self.fx.last_log_seq();
+        self.admitted = 0;
+        if self.fx.log.is_empty() {
+            return;
+        }
         let disk = self.descriptor.options.durability == Durability::Disk;
         for op in self.fx.log.drain(..) {
             let sync = match &op {
@@ -93,8 +112,6 @@ impl<M: Machine> Host<M> {
                 op,
             });
         }
-        self.out.log_seq = self.fx.last_log_seq();
-        self.admitted = 0;
     }
 
     fn admit_waiting(&mut self, now: Now) -> bool {
@@ -127,7 +144,10 @@ impl<M: Machine> Host<M> {
         self.held_durable.is_none()
     }
 
-    fn perform_reads(&mut self, now: Now) -> bool {
+    fn perform_verdicts(&mut self) {
+        if self.fx.reads.is_empty() {
+            return;
+        }
         let mut verdicts = std::mem::take(&mut self.fx.reads);
         for verdict in verdicts.drain(..) {
             match verdict {
@@ -140,6 +160,10 @@ impl<M: Machine> Host<M> {
             }
         }
         self.fx.reads = verdicts;
+    }
+
+    fn perform_reads(&mut self, now: Now) -> bool {
+        self.perform_verdicts();
         let mut busy = false;
         while let Some(ticket) = self.reads.next_ready(self.applied.lsn) {
             let Some(request) = self.reads.get(ticket) else {

@@ -35,26 +35,42 @@ impl<C: Cast> World<'_, C> {
             !host.has_more(),
             "no client has thousands of writes under way"
         );
-        std::mem::swap(host.output(), &mut self.scratch);
-        let mut out = std::mem::take(&mut self.scratch);
+        // A flush within this one finds none here and makes one of its own.
+        let mut out = self.scratch.take().unwrap_or_default();
+        host.output().append_to(&mut out);
         self.absorb_tape(n, g);
         self.inspect(n, g);
         self.perform_log(n, g, &mut out);
         let replica = &mut self.nodes[n].replicas[g];
         replica.applied = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
+        self.perform_lanes(n, g, &mut out);
+        self.scratch = Some(out);
+        self.turn_log(n);
+        self.look_after(n, g);
+    }
+
+    /// Carries out all lanes but the log's. Most of them are empty most of the time.
+    fn perform_lanes(&mut self, n: usize, g: usize, out: &mut HostOutput<Said<C>>) {
         if !out.jobs.is_empty() {
             self.nodes[n].replicas[g].jobs.extend(out.jobs.drain(..));
             self.turn_engine(n, g);
         }
-        self.perform_sends(n, g, &mut out);
-        for reply in out.replies.drain(..) {
-            self.perform_reply(n, g, reply);
+        if !out.sends.is_empty() {
+            self.perform_sends(n, g, out);
         }
-        for read in out.log_reads.drain(..) {
-            self.nodes[n].log.reads.push((g as u8, read));
+        if !out.replies.is_empty() {
+            for reply in out.replies.drain(..) {
+                self.perform_reply(n, g, reply);
+            }
         }
-        for timer in out.timers.drain(..) {
-            self.perform_timer(n, g, timer);
+        if !out.log_reads.is_empty() {
+            let reads = out.log_reads.drain(..).map(|read| (g as u8, read));
+            self.nodes[n].log.reads.extend(reads);
+        }
+        if !out.timers.is_empty() {
+            for timer in out.timers.drain(..) {
+                self.perform_timer(n, g, timer);
+            }
         }
         if !out.snapshots.is_empty() {
             self.perform_snapshot_orders(n, g, &mut out.snapshots);
@@ -64,9 +80,6 @@ impl<C: Cast> World<'_, C> {
         }
         out.telemetry.clear();
         out.resolves.clear();
-        self.scratch = out;
-        self.turn_log(n);
-        self.look_after(n, g);
     }
 
     /// Compares what reached the engine with what reached the other engines.
