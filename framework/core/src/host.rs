@@ -300,13 +300,16 @@ impl<M: Machine> Host<M> {
             self.reads
                 .expire(self.group, now.mono, &mut self.out.replies),
         );
-        let late = |request: &WriteRequest| request.deadline <= now.mono;
         let detail = match self.admission {
             Admission::Open => "the log waited for a checkpoint",
             Admission::Wait | Admission::Closed { .. } => "no leader took writes in time",
         };
-        for request in std::mem::take(&mut self.waiting) {
-            if late(&request) {
+        // Each request is looked at once: one that is late is answered, another one queues again.
+        for _ in 0..self.waiting.len() {
+            let Some(request) = self.waiting.pop_front() else {
+                break;
+            };
+            if request.deadline <= now.mono {
                 let error = Error::new(ErrorKind::Timeout, "write")
                     .with_outcome(WriteOutcome::NotApplied)
                     .with("detail", detail);

@@ -184,15 +184,15 @@ impl Pipeline {
     /// Returns the next deadline.
     pub fn expire(&mut self, now: Mono) -> Mono {
         let timeout = Error::new(ErrorKind::Timeout, "write");
-        let late = |request: &WriteRequest| request.deadline <= now;
-        let (expired, held): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.held).into_iter().partition(late);
-        self.held = held;
-        for request in expired {
-            let error = timeout
-                .clone()
-                .with_outcome(crate::WriteOutcome::NotApplied);
-            self.fail(request.reply_to, error);
+        // Each request is looked at once: one that is late is answered, another one queues again.
+        for _ in 0..self.held.len() {
+            match self.held.pop_front() {
+                Some(request) if request.deadline <= now => {
+                    let not_applied = crate::WriteOutcome::NotApplied;
+                    self.fail(request.reply_to, timeout.clone().with_outcome(not_applied));
+                }
+                later => self.held.extend(later),
+            }
         }
         let joined = self
             .flights

@@ -150,7 +150,7 @@ impl Flights {
         replies: &mut Vec<Reply>,
     ) -> Mono {
         let mut next = Mono::NEVER;
-        for joiners in self.joiners.values_mut() {
+        self.joiners.retain(|_, joiners| {
             joiners.retain(|joiner| {
                 let late = joiner.deadline <= now;
                 if late {
@@ -165,8 +165,8 @@ impl Flights {
                 }
                 !late
             });
-        }
-        self.joiners.retain(|_, joiners| !joiners.is_empty());
+            !joiners.is_empty()
+        });
         next
     }
 }
