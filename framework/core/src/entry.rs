@@ -101,7 +101,8 @@ impl Entry {
     /// epoch u64 | first u64 | count u32 | wall u64 | kind u8 | format u8 | acks u8 | k u8 | len u32
     /// ```
     pub fn encode_head(&self) -> [u8; ENTRY_HEAD_LEN] {
-        let mut head = BytesMut::with_capacity(ENTRY_HEAD_LEN);
+        let mut fixed = [0; ENTRY_HEAD_LEN];
+        let mut head = fixed.as_mut_slice();
         head.put_u64_le(self.epoch.0);
         head.put_u64_le(self.first.0);
         head.put_u32_le(self.count);
@@ -117,8 +118,7 @@ impl Entry {
         head.put_u8(acks);
         head.put_u8(k);
         head.put_u32_le(crate::cursor::len_u32(&self.body));
-        let mut fixed = [0; ENTRY_HEAD_LEN];
-        fixed.copy_from_slice(&head);
+        debug_assert!(head.is_empty(), "the length is that of the fields");
         fixed
     }
 

@@ -252,10 +252,53 @@ impl<'a> Operation<'a> {
     /// assert_eq!(Operation::decode(&put.encode()), Ok(put.clone()));
     /// ```
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::new();
+        let mut out = BytesMut::with_capacity(self.encoded_len());
         self.encode_into(&mut out);
         out.freeze()
     }
+
+    /// Bytes of the encoding.
+    pub fn encoded_len(&self) -> usize {
+        1 + match self {
+            Self::Put {
+                key,
+                value,
+                expires_at,
+            } => 1 + expires_at.map_or(0, |_| 8) + blob_len(key) + blob_len(value),
+            Self::Delete { key } => blob_len(key),
+            Self::CompareAndSet { key, expected, new } => {
+                1 + blob_len(key) + optional_len(*expected) + optional_len(*new)
+            }
+            Self::Call { function, args } => blob_len(function.as_bytes()) + blob_len(args),
+            Self::Batch(ops) => operations_len(ops),
+            Self::Transaction {
+                guards,
+                ops,
+                returning,
+            } => {
+                let guard =
+                    |guard: &Guard<'_>| blob_len(guard.key) + 1 + optional_len(guard.expected);
+                let guards: usize = guards.iter().map(guard).sum();
+                let returning: usize = returning.iter().map(|key| blob_len(key)).sum();
+                4 + guards + operations_len(ops) + 4 + returning
+            }
+            Self::Merge { key, delta } => blob_len(key) + blob_len(delta),
+            Self::Statement { text, params } => blob_len(text.as_bytes()) + blob_len(params),
+        }
+    }
+}
+
+/// What [`put_blob`] appends.
+const fn blob_len(bytes: &[u8]) -> usize {
+    4 + bytes.len()
+}
+
+fn optional_len(bytes: Option<&[u8]>) -> usize {
+    bytes.map_or(0, blob_len)
+}
+
+fn operations_len(ops: &[Operation<'_>]) -> usize {
+    4 + ops.iter().map(|op| 4 + op.encoded_len()).sum::<usize>()
 }
 
 /// Appends `bytes` with its length in front.
@@ -267,7 +310,8 @@ pub fn put_blob(out: &mut BytesMut, bytes: &[u8]) {
 fn put_operations(out: &mut BytesMut, ops: &[Operation<'_>]) {
     out.put_u32_le(u32::try_from(ops.len()).unwrap_or(u32::MAX));
     for op in ops {
-        put_blob(out, &op.encode());
+        out.put_u32_le(u32::try_from(op.encoded_len()).unwrap_or(u32::MAX));
+        op.encode_into(out);
     }
 }
 

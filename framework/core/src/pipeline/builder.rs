@@ -30,6 +30,9 @@ struct Run {
     count: u32,
 }
 
+/// Room for what a record has around its payload, the head of a new run included.
+const RECORD_ROOM: usize = 64;
+
 /// The body under construction.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
@@ -111,6 +114,7 @@ impl Builder {
             (self.acks, self.format, self.wall) = (record.acks, record.format, record.wall);
         }
         let (before, run_before) = (self.body.len(), self.run);
+        self.body.reserve(RECORD_ROOM + record.size_hint);
         self.begin_run(record.id);
         self.body.put_u32_le(record.hash.0);
         put_blob(&mut self.body, record.result);
