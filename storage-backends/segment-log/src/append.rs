@@ -107,19 +107,19 @@ impl<D: Disk> SegmentLog<D> {
         let places = std::mem::take(&mut self.places);
         for (op, place) in burst.iter().zip(&places) {
             let group = self.index.group_mut(op.group);
-            note(group, op.group, *place, &mut self.segments);
+            note(group, op.group, place.sequence, &mut self.segments);
             apply_one(group, &op.op, *place, &mut self.segments);
         }
         self.places = places;
     }
 }
 
-/// Remembers that the place's segment holds a record of the group.
-pub(crate) fn note(group: &mut GroupIndex, id: GroupId, place: Place, segments: &mut Segments) {
-    if group.noted < place.sequence
-        && let Some(segment) = segments.live.get_mut(&place.sequence)
+/// Remembers that a segment, which is none before those noted so far, holds a record of the group.
+pub(crate) fn note(group: &mut GroupIndex, id: GroupId, sequence: u64, segments: &mut Segments) {
+    if group.noted < sequence
+        && let Some(segment) = segments.live.get_mut(&sequence)
     {
-        group.noted = place.sequence;
+        group.noted = sequence;
         segment.groups.insert(id);
     }
 }

@@ -83,9 +83,12 @@ impl<D: Disk> SegmentLog<D> {
     fn recover(&mut self) -> Result<(), Error> {
         self.options.validate()?;
         let mut found = self.find_files()?;
-        let (mut scanned, mut data) = (Vec::new(), Vec::new());
+        let (mut scanned, mut data) = (Vec::<scan::Scanned>::new(), Vec::new());
         for (sequence, file) in &found.segments {
-            scanned.push(self.scan_segment(*sequence, file, &mut data)?);
+            // Segments are about alike.
+            let before = scanned.last().map(|before| before.pieces.len());
+            let expected = before.unwrap_or(scan::PIECES_EXPECTED);
+            scanned.push(self.scan_segment(*sequence, file, &mut data, expected)?);
         }
         drop(data);
         let verdict = judge::judge(&scanned);
@@ -193,7 +196,7 @@ impl<D: Disk> SegmentLog<D> {
         let places = std::mem::take(&mut self.places);
         for (id, place) in groups.iter().zip(&places) {
             let group = self.index.group_mut(*id);
-            crate::append::note(group, *id, *place, &mut self.segments);
+            crate::append::note(group, *id, place.sequence, &mut self.segments);
             group.marker = Some(*place);
             self.segments.revive(*place);
         }
@@ -209,7 +212,7 @@ impl<D: Disk> SegmentLog<D> {
         let places = std::mem::take(&mut self.places);
         if let Some(place) = places.first() {
             let index = self.index.group_mut(group);
-            crate::append::note(index, group, *place, &mut self.segments);
+            crate::append::note(index, group, place.sequence, &mut self.segments);
             if let Some(marker) = index.marker.take() {
                 self.segments.kill(marker);
             }

@@ -153,7 +153,7 @@ impl<D: Disk> SegmentLog<D> {
         let places = std::mem::take(&mut self.places);
         for (copy, place) in copies.iter().zip(&places) {
             let group = self.index.group_mut(copy.group);
-            note(group, copy.group, *place, &mut self.segments);
+            note(group, copy.group, place.sequence, &mut self.segments);
             if let Item::Marker(source) = copy.item
                 && group.marker != Some(source)
             {

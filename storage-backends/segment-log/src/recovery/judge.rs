@@ -55,10 +55,12 @@ pub(super) fn judge(scanned: &[Scanned]) -> Verdict {
     let (synced, oldest) = facts(scanned);
     // While nothing was freed, the log starts with segment one, and there the chain does too.
     let oldest = oldest.max(1);
+    let pieces = scanned.iter().map(|segment| segment.pieces.len()).sum();
     let mut walk = Walk {
         synced,
         chain: (oldest == 1).then_some(0),
         verdict: Verdict {
+            records: Vec::with_capacity(pieces),
             oldest,
             ..Verdict::default()
         },

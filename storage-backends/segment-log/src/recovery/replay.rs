@@ -24,11 +24,8 @@ impl<D: Disk> SegmentLog<D> {
     /// copies lie behind what came after them; of a record and its copy the copy counts.
     pub(super) fn replay(&mut self, verdict: Verdict) {
         for (head, _) in &verdict.records {
-            if let Some(segment) = self.segments.live.get_mut(&head.sequence) {
-                segment.groups.insert(head.group);
-            }
             let group = self.index.group_mut(head.group);
-            group.noted = group.noted.max(head.sequence);
+            crate::append::note(group, head.group, head.sequence, &mut self.segments);
         }
         for group in verdict.damage.iter().filter_map(|damage| damage.group) {
             // Its damaged record may be all that there is of it.

@@ -6,6 +6,9 @@ use crate::format::{MAGIC, RECORD_ALIGNMENT, RecordHead, SEGMENT_HEADER_BYTES, S
 use crate::segments::SegmentFile;
 use crate::{Disk, SegmentLog};
 
+/// Room for so many pieces is made before the first segment is scanned.
+pub(super) const PIECES_EXPECTED: usize = 256;
+
 /// What lies at one place of a segment.
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
@@ -48,23 +51,24 @@ impl Scanned {
 }
 
 impl<D: Disk> SegmentLog<D> {
-    /// Reads a whole segment, over what `data` held, and finds its records.
+    /// Reads a whole segment, over what `data` held, and finds its records: about `expected`.
     pub(super) fn scan_segment(
         &mut self,
         sequence: u64,
         file: &SegmentFile,
         data: &mut Vec<u8>,
+        expected: usize,
     ) -> Result<Scanned, Error> {
         data.resize(file.size as usize, 0);
         let read = self.disk.read_at(file.file, 0, data);
         read.map_err(|error| self.failed_for_good("reading a segment", &error))?;
-        let pieces = pieces(data, self.seed, sequence);
+        let mut pieces = Vec::with_capacity(expected);
+        find_pieces(data, self.seed, sequence, &mut pieces);
         Ok(Scanned { sequence, pieces })
     }
 }
 
-fn pieces(data: &[u8], seed: u32, sequence: u64) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+fn find_pieces(data: &[u8], seed: u32, sequence: u64, pieces: &mut Vec<Piece>) {
     let mut offset = SEGMENT_HEADER_BYTES;
     while let Some(rest) = data.get(offset as usize..) {
         let piece = match RecordHead::parse(rest, seed, sequence, offset) {
@@ -77,7 +81,6 @@ fn pieces(data: &[u8], seed: u32, sequence: u64) -> Vec<Piece> {
         offset = piece.end();
         pieces.push(piece);
     }
-    pieces
 }
 
 fn record(head: RecordHead, rest: &[u8], seed: u32) -> Piece {
