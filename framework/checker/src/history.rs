@@ -75,15 +75,15 @@ impl History {
         if operation.ack_level.is_some() && operation.outcome != Outcome::Ok {
             return Err(HistoryError::AckWithoutOk(id));
         }
-        if self.op_ids.contains(&id) {
+        if !self.op_ids.insert(id) {
             return Err(HistoryError::DuplicateOp(id));
         }
         if let Some(write) = operation.write_id()
             && !self.write_ids.insert(write)
         {
+            self.op_ids.remove(&id);
             return Err(HistoryError::DuplicateWrite { op: id, write });
         }
-        self.op_ids.insert(id);
         self.operations.push(operation);
         Ok(())
     }

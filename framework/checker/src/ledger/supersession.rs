@@ -1,9 +1,9 @@
 //! Which writes were overwritten by one that is still there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Evidence, Ledger};
-use crate::history::{OpKind, WriteId};
+use crate::history::{OpKind, Operation, WriteId};
 
 /// The writes that the final state accounts for: those in it, and those that they replaced.
 ///
@@ -16,26 +16,40 @@ pub(super) fn survivors(ledger: &Ledger<'_>, evidence: &Evidence) -> BTreeSet<Wr
     let mut pending = roots(ledger, evidence);
     while let Some(write) = pending.pop() {
         if survivors.insert(write) {
-            pending.extend(replaced.get(&write).into_iter().flatten());
+            let start = replaced.partition_point(|(later, _)| *later < write);
+            let rest = replaced.get(start..).unwrap_or_default();
+            let its = rest.iter().take_while(|(later, _)| *later == write);
+            pending.extend(its.map(|(_, earlier)| *earlier));
         }
     }
     survivors
 }
 
-/// For each write, the writes that it replaced directly.
-fn replaced(ledger: &Ledger<'_>, evidence: &Evidence) -> BTreeMap<WriteId, Vec<WriteId>> {
-    let mut replaced: BTreeMap<WriteId, Vec<WriteId>> = BTreeMap::new();
-    let orders = evidence.applied.values();
-    let neighbours = orders.flat_map(|order| order.iter().zip(order.iter().skip(1)));
-    let relation = evidence.superseded.iter();
-    let related = relation.flat_map(|(earlier, laters)| laters.iter().map(move |l| (earlier, l)));
-    for (earlier, later) in neighbours.chain(related) {
-        let keys = (ledger.issuer(*earlier), ledger.issuer(*later));
-        // A write to another key, or one that nobody issued, replaces nothing.
-        if matches!(keys, (Some(earlier), Some(later)) if earlier.key == later.key) {
-            replaced.entry(*later).or_default().push(*earlier);
+/// Each write with each one that it replaced directly, sorted.
+fn replaced(ledger: &Ledger<'_>, evidence: &Evidence) -> Vec<(WriteId, WriteId)> {
+    let mut replaced = Vec::new();
+    // A write to another key, or one that nobody issued, replaces nothing.
+    for order in evidence.applied.values() {
+        let mut before: Option<(WriteId, &Operation)> = None;
+        for write in order {
+            let issuer = ledger.issuer(*write);
+            if let (Some((earlier, replaced_op)), Some(op)) = (before, issuer)
+                && replaced_op.key == op.key
+            {
+                replaced.push((*write, earlier));
+            }
+            before = issuer.map(|op| (*write, op));
         }
     }
+    for (earlier, laters) in &evidence.superseded {
+        for later in laters {
+            let issuers = (ledger.issuer(*earlier), ledger.issuer(*later));
+            if matches!(issuers, (Some(earlier), Some(later)) if earlier.key == later.key) {
+                replaced.push((*later, *earlier));
+            }
+        }
+    }
+    replaced.sort_unstable();
     replaced
 }
 

@@ -95,14 +95,15 @@ pub(crate) struct Op {
 
 impl Op {
     /// The names of what it writes.
-    pub(crate) fn stamps(&self) -> Vec<Stamp> {
-        match self.ask {
+    pub(crate) fn stamps(&self) -> impl Iterator<Item = Stamp> {
+        let [first, second] = match self.ask {
             Ask::Put { stamp, .. }
             | Ask::Delete { stamp, .. }
             | Ask::Swap { stamp, .. }
-            | Ask::Add { stamp, .. } => vec![stamp],
-            Ask::Batch { stamps, .. } => stamps.to_vec(),
-            Ask::Get { .. } | Ask::Digest => Vec::new(),
-        }
+            | Ask::Add { stamp, .. } => [Some(stamp), None],
+            Ask::Batch { stamps, .. } => stamps.map(Some),
+            Ask::Get { .. } | Ask::Digest => [None, None],
+        };
+        first.into_iter().chain(second)
     }
 }

@@ -136,7 +136,7 @@ impl<C: Cast> World<'_, C> {
         }
         let mut writers: Vec<(Stamp, usize)> = Vec::new();
         for (number, op) in self.book.ops.iter().enumerate() {
-            writers.extend(op.stamps().into_iter().map(|stamp| (stamp, number)));
+            writers.extend(op.stamps().map(|stamp| (stamp, number)));
         }
         writers.sort_unstable();
         for g in 0..self.plan.groups.len() {
