@@ -132,8 +132,11 @@ impl<E> Agenda<E> {
         }
         let place = self.cursor as usize % SLOTS;
         self.cursor += 1;
-        self.turning -= self.wheel[place].len();
-        self.near.extend(self.wheel[place].drain(..));
+        let slot = &mut self.wheel[place];
+        if !slot.is_empty() {
+            self.turning -= slot.len();
+            self.near.extend(slot.drain(..));
+        }
         true
     }
 }
