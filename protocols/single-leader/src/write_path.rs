@@ -68,6 +68,9 @@ impl Leading {
 
     /// Makes visible, and acknowledges, what has enough copies.
     pub(crate) fn advance(&mut self, state: &mut State, fx: &mut Effects<Message>) {
+        if self.pending.is_empty() {
+            return;
+        }
         let is_far_behind = state.log.behind() > 44 && planted(Bug::BacklogCountsAsDurable);
         let own = if planted(Bug::LeaderAcksBeforeDurable) || is_far_behind {
             state.log.last().lsn
