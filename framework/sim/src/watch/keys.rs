@@ -76,9 +76,20 @@ impl Stamp {
     pub(crate) fn value(self, padding: usize) -> Bytes {
         let mut out = BytesMut::with_capacity(16 + padding);
         out.put_u128_le(self.0);
-        out.put_bytes(0xab, padding);
+        out.put_bytes(PADDING, padding);
         out.freeze()
     }
+}
+
+/// What follows the stamp in a value.
+const PADDING: u8 = 0xab;
+
+/// Compares whole blocks: values are read very often.
+fn is_padding(bytes: &[u8]) -> bool {
+    const BLOCK: [u8; 256] = [PADDING; 256];
+    bytes
+        .chunks(BLOCK.len())
+        .all(|chunk| *chunk == BLOCK[..chunk.len()])
 }
 
 /// What a key holds.
@@ -105,7 +116,7 @@ impl Content {
         let Some((stamp, padding)) = value.split_first_chunk::<16>() else {
             return foreign();
         };
-        if padding.iter().all(|byte| *byte == 0xab) {
+        if is_padding(padding) {
             Self::Written(Stamp(u128::from_le_bytes(*stamp)))
         } else {
             foreign()
