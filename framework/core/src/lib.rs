@@ -28,6 +28,7 @@ pub mod sabotage;
 mod snapshot_transfer;
 mod storage;
 mod time;
+mod trace_context;
 mod transport;
 
 pub use acks::{Ack, Acks, Durability};
@@ -76,4 +77,5 @@ pub use storage::{
     SnapshotChunk, SnapshotHeader, Space, StateChange, StateDigest, StorageEngine, WriteBatch,
 };
 pub use time::{Mono, Now, Wall};
+pub use trace_context::{TRACE_TARGET, TraceContext};
 pub use transport::{Channel, Delivery, LinkEvent, Outgoing, Transport, TransportSink};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Class, Encoded, Error, GroupId, NodeId};
+use crate::{Class, Encoded, Error, GroupId, NodeId, TraceContext};
 
 /// Frames that arrived from one peer, in order within a class.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Outgoing {
     pub config_epoch: crate::ConfigEpoch,
     /// What they say.
     pub message: Encoded,
+    /// The trace that the message belongs to, if somebody records it.
+    pub trace: Option<TraceContext>,
 }
 
 /// News of a link.

@@ -7,7 +7,7 @@ use repertoire_core::{
     WriteRequest,
 };
 
-use crate::actors::node::{Control, LogContents};
+use crate::actors::node::{Control, LogContents, TracedRequest};
 use crate::edge::{Kick, Waker};
 use crate::snapshots::SnapshotNews;
 
@@ -67,6 +67,8 @@ pub(crate) struct Drained {
     pub writes: Vec<(GroupId, WriteRequest)>,
     /// Reads of clients.
     pub reads: Vec<(GroupId, ReadRequest)>,
+    /// Which of them belong to traces.
+    pub traced: Vec<TracedRequest>,
     /// Frames of peers.
     pub deliveries: Vec<Delivery>,
     /// Bursts that became durable; the highest counts.

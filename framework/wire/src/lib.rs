@@ -10,6 +10,7 @@ pub mod hello;
 mod kind;
 mod peer;
 mod splitter;
+mod trace;
 
 pub use bounded::{BoundedBytes, BoundedStr, BoundedVec};
 pub use error::WireError;
@@ -19,3 +20,4 @@ pub use head::{decode_head, encode_head};
 pub use kind::FrameKind;
 pub use peer::{PeerFrame, decode_frame, encode_frame, encode_frame_into, frame_max};
 pub use splitter::FrameSplitter;
+pub use trace::TRACE;

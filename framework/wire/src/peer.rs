@@ -2,10 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 use repertoire_core::limits::{CONTROL_FRAME_MAX, DATA_FRAME_MAX};
-use repertoire_core::{Channel, Class, ConfigEpoch, Encoded, GroupId, Outgoing};
+use repertoire_core::{Channel, Class, ConfigEpoch, Encoded, GroupId, Outgoing, TraceContext};
 
 use crate::frame::put_front;
-use crate::{Envelope, Extensions, FIXED_LEN, Frame, FrameKind, LENGTH_LEN, WireError};
+use crate::trace::{TRACE_BYTES, trace_extensions, trace_of};
+use crate::{Envelope, FIXED_LEN, Frame, FrameKind, LENGTH_LEN, WireError};
 
 /// A frame that came from a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct PeerFrame {
     pub config_epoch: ConfigEpoch,
     /// What it says.
     pub message: Encoded,
+    /// The trace that it belongs to, if any.
+    pub trace: Option<TraceContext>,
 }
 
 /// Most bytes of head, extensions and body of a frame of that class.
@@ -53,8 +56,11 @@ pub fn encode_frame_into(outgoing: &Outgoing, out: &mut BytesMut) -> Result<(), 
         group: outgoing.group,
         config_epoch: outgoing.config_epoch,
     };
-    let parts = (&message.head[..], &Extensions::NONE);
     let max = frame_max(message.class);
+    // A message that fills its frame travels without its trace rather than not at all.
+    let has_room = || message.len() + TRACE_BYTES <= max;
+    let extensions = trace_extensions(outgoing.trace.filter(|_| has_room()));
+    let parts = (&message.head[..], &extensions);
     put_front(out, &envelope, parts, message.body.len(), max)
 }
 
@@ -76,6 +82,7 @@ pub fn decode_frame(frame: Bytes, class: Class) -> Result<PeerFrame, WireError> 
     };
     Ok(PeerFrame {
         channel,
+        trace: trace_of(&frame.extensions),
         group: frame.envelope.group,
         config_epoch: frame.envelope.config_epoch,
         message: Encoded {
@@ -89,7 +96,7 @@ pub fn decode_frame(frame: Bytes, class: Class) -> Result<PeerFrame, WireError> 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use repertoire_core::{Channel, Class, ConfigEpoch, Encoded, GroupId, Outgoing};
+    use repertoire_core::{Channel, Class, ConfigEpoch, Encoded, GroupId, Outgoing, TraceContext};
 
     use super::{decode_frame, encode_frame, frame_max};
     use crate::LENGTH_LEN;
@@ -104,6 +111,7 @@ mod tests {
                 head: Bytes::from_static(b"h"),
                 body: vec![7; body].into(),
             },
+            trace: TraceContext::sampled(4, 5),
         }
     }
 
@@ -119,6 +127,20 @@ mod tests {
                 (sent.group, sent.config_epoch)
             );
             assert_eq!((read.channel, read.message), (sent.channel, sent.message));
+            assert_eq!(read.trace, sent.trace);
+        }
+    }
+
+    #[test]
+    fn a_trace_takes_its_bytes_only_where_there_is_room() {
+        let max = frame_max(Class::Control);
+        for (body, has_trace) in [(max - 31, true), (max - 30, false), (max - 1, false)] {
+            let sent = outgoing(Class::Control, body);
+            let (front, body) = encode_frame(&sent).unwrap();
+            let bytes: Bytes = [&front[LENGTH_LEN..], &body[..]].concat().into();
+            let read = decode_frame(bytes, Class::Control).unwrap();
+            assert_eq!(read.trace, sent.trace.filter(|_| has_trace));
+            assert_eq!(read.message, sent.message);
         }
     }
 

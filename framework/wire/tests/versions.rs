@@ -10,15 +10,15 @@
 mod support;
 
 use bytes::Bytes;
-use repertoire_core::{Class, ClusterId, DecodeError};
+use repertoire_core::{Class, ClusterId, DecodeError, TraceContext};
 use repertoire_wire::client::{ClientReply, ClientRequest};
 use repertoire_wire::hello::{
     HELLO_FRAME_MAX, Hello, HelloReply, MAGIC, RefusalReason, StreamHello, VersionRange,
     without_length,
 };
 use repertoire_wire::{
-    BoundedStr, Envelope, Extensions, Frame, FrameKind, WireError, decode_frame, decode_head,
-    encode_head,
+    BoundedStr, Envelope, Extensions, Frame, FrameKind, TRACE, WireError, decode_frame,
+    decode_head, encode_head,
 };
 use serde::{Deserialize, Serialize};
 use support::{bare, samples};
@@ -182,4 +182,42 @@ fn a_class_of_the_future_is_no_stream_of_ours() {
     *head.last_mut().unwrap() = 3;
     frame.head = head.into();
     assert!(StreamHello::decode(encoded(&frame)).is_err());
+}
+
+#[test]
+fn a_trace_takes_thirty_bytes_where_there_is_one_and_none_elsewhere() {
+    for name in ["writes", "peer-protocol"] {
+        let (plain, traced) = (sample(name), sample(&format!("{name}-traced")));
+        assert!(plain.extensions.is_empty());
+        assert_eq!(encoded(&traced).len() - encoded(&plain).len(), 30);
+        let untraced = Frame {
+            extensions: Extensions::NONE,
+            ..traced
+        };
+        assert_eq!(encoded(&untraced), encoded(&plain));
+    }
+}
+
+#[test]
+fn a_trace_that_does_not_parse_fails_no_request() {
+    for bytes in [&[][..], &[7; 24], &[0; 25]] {
+        let mut writes = sample("writes");
+        writes.extensions = Extensions::new(&[(TRACE, false, bytes)]).unwrap();
+        let ClientRequest::Writes(read) = ClientRequest::decode(encoded(&writes)).unwrap() else {
+            panic!("not writes");
+        };
+        assert_eq!((read.trace, read.operations().count()), (None, 3));
+    }
+}
+
+#[test]
+fn what_a_later_version_adds_to_a_trace_is_skipped() {
+    let context = TraceContext::sampled(1, 2).unwrap();
+    let longer = [&context.to_bytes()[..], b"more"].concat();
+    let mut reads = sample("reads-local");
+    reads.extensions = Extensions::new(&[(TRACE, false, &longer)]).unwrap();
+    let ClientRequest::Reads(read) = ClientRequest::decode(encoded(&reads)).unwrap() else {
+        panic!("not reads");
+    };
+    assert_eq!(read.trace, Some(context));
 }

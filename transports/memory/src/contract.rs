@@ -52,6 +52,7 @@ pub fn numbered(class: Class, number: u32, len: usize) -> Outgoing {
             head: Bytes::copy_from_slice(&number.to_le_bytes()),
             body: vec![number.to_le_bytes()[0]; len].into(),
         },
+        trace: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod replicas;
 mod slot;
 mod snapshots;
 mod status;
+mod traces;
 mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -39,6 +40,8 @@ pub(crate) use control::Control;
 pub(crate) use rebuild::LogContents;
 pub(crate) use replicas::engine_folder;
 pub(crate) use slot::{Slot, SlotBoot};
+pub(crate) use traces::TracedRequest;
+use traces::Traces;
 
 /// How often deadlines, checkpoints and expiries are looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -101,6 +104,7 @@ pub(crate) struct NodeActor {
     longest_turn_cpu: Duration,
     /// The state of keyspace 0 that was acted on last.
     catalogue_at: Option<(EntryId, bool)>,
+    traces: Traces,
 }
 
 impl std::fmt::Debug for NodeActor {
@@ -150,6 +154,7 @@ impl NodeActor {
             longest_turn: Duration::ZERO,
             longest_turn_cpu: Duration::ZERO,
             catalogue_at: None,
+            traces: Traces::default(),
         }
     }
 

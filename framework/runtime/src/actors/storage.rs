@@ -338,6 +338,7 @@ impl StorageActor {
             group,
             config_epoch,
             message,
+            trace: None,
         };
         self.transport.push(TransportCommand::Send {
             to,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use repertoire_core::{
     Acks, Error, ErrorKind, GroupId, Mono, ReadLevel, ReadQuery, ReadRequest, Reply, ReplyHandle,
-    RequestId, WriteRequest,
+    RequestId, TraceContext, WriteRequest,
 };
 use tokio::sync::Notify;
 
 use super::window::Window;
 use super::{ReplySink, Sessions};
+use crate::actors::node::TracedRequest;
 use crate::credit::Credit;
 use crate::inbox::Inbox;
 
@@ -94,6 +95,18 @@ impl EmbeddedSession {
     /// # Errors
     /// `Overloaded` when the node has no credit for them; none was submitted then.
     pub fn write(&self, writes: Vec<EmbeddedWrite>) -> Result<u64, Error> {
+        self.write_in(writes, None)
+    }
+
+    /// Submits writes that belong to a trace, as [`write`](Self::write) does.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub fn write_in(
+        &self,
+        writes: Vec<EmbeddedWrite>,
+        trace: Option<TraceContext>,
+    ) -> Result<u64, Error> {
         let sizes = writes.iter().map(|write| write.body.len() + 64);
         let bytes: usize = sizes.clone().sum();
         self.reserve(bytes)?;
@@ -127,7 +140,18 @@ impl EmbeddedSession {
             )
         });
         let requests: Vec<_> = requests.collect();
-        self.inbox.put(|lanes| lanes.writes.extend(requests));
+        self.inbox.put(|lanes| {
+            if let Some(context) = trace {
+                let traced = |(group, request): &(GroupId, WriteRequest)| TracedRequest {
+                    group: *group,
+                    reply_to: request.reply_to,
+                    write: Some(request.id),
+                    context,
+                };
+                lanes.traced.extend(requests.iter().map(traced));
+            }
+            lanes.writes.extend(requests);
+        });
         Ok(first)
     }
 
@@ -141,6 +165,21 @@ impl EmbeddedSession {
         level: ReadLevel,
         deadline: Mono,
         query: ReadQuery,
+    ) -> Result<u64, Error> {
+        self.read_in(group, level, deadline, query, None)
+    }
+
+    /// Submits a read that belongs to a trace, as [`read`](Self::read) does.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub fn read_in(
+        &self,
+        group: GroupId,
+        level: ReadLevel,
+        deadline: Mono,
+        query: ReadQuery,
+        trace: Option<TraceContext>,
     ) -> Result<u64, Error> {
         self.reserve(128)?;
         let mut bag = self.shared.bag.lock();
@@ -158,7 +197,15 @@ impl EmbeddedSession {
             deadline,
             query,
         };
-        self.inbox.put(|lanes| lanes.reads.push((group, read)));
+        self.inbox.put(|lanes| {
+            lanes.traced.extend(trace.map(|context| TracedRequest {
+                group,
+                reply_to,
+                write: None,
+                context,
+            }));
+            lanes.reads.push((group, read));
+        });
         Ok(request)
     }
 

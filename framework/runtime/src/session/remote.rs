@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::window::Window;
 use super::{ReplySink, Sessions, route_read, route_write};
-use crate::actors::node::Control;
+use crate::actors::node::{Control, TracedRequest};
 use crate::credit::Credit;
 use crate::inbox::Inbox;
 
@@ -30,6 +30,14 @@ const ADMIN_BYTES: usize = 4096;
 /// Sends reply frames (front and body of each) to the client, and gives it back that many bytes of
 /// request credit. Must not block.
 pub type FrameOut = Box<dyn Fn(Vec<(Bytes, Bytes)>, usize) + Send + Sync>;
+
+/// Requests of some frames, in order.
+#[derive(Default)]
+struct Taken {
+    writes: Vec<(GroupId, WriteRequest)>,
+    reads: Vec<(GroupId, ReadRequest)>,
+    traced: Vec<TracedRequest>,
+}
 
 struct Shared {
     window: Mutex<Window>,
@@ -116,28 +124,40 @@ impl RemoteSession {
     /// # Errors
     /// When a frame is no request: the session must be closed.
     pub fn take(&self, frames: Vec<Bytes>) -> Result<(), WireError> {
-        let mut writes = Vec::new();
-        let mut reads = Vec::new();
+        let mut taken = Taken::default();
+        // Bytes of frames that no request gives back, such as those of a trace.
+        let mut surplus = 0;
         for frame in frames {
-            match ClientRequest::decode(frame)? {
-                ClientRequest::Writes(batch) => self.take_writes(&batch, &mut writes),
-                ClientRequest::Reads(batch) => self.take_reads(&batch, &mut reads),
-                ClientRequest::Admin(request) => self.take_admin(request),
+            let len = frame.len();
+            let kept = match ClientRequest::decode(frame)? {
+                ClientRequest::Writes(batch) => self.take_writes(&batch, &mut taken),
+                ClientRequest::Reads(batch) => self.take_reads(&batch, &mut taken),
+                ClientRequest::Admin(request) => {
+                    self.take_admin(request);
+                    ADMIN_BYTES
+                }
                 ClientRequest::Unknown { kind } => {
                     tracing::debug!(kind, "A frame of an unknown kind was skipped");
+                    0
                 }
-            }
+            };
+            surplus += len.saturating_sub(kept);
         }
-        if !writes.is_empty() || !reads.is_empty() {
+        if surplus > 0 {
+            (self.shared.out)(Vec::new(), surplus);
+        }
+        if !taken.writes.is_empty() || !taken.reads.is_empty() {
             self.inbox.put(|lanes| {
-                lanes.writes.append(&mut writes);
-                lanes.reads.append(&mut reads);
+                lanes.writes.append(&mut taken.writes);
+                lanes.reads.append(&mut taken.reads);
+                lanes.traced.append(&mut taken.traced);
             });
         }
         Ok(())
     }
 
-    fn take_writes(&self, batch: &Writes, out: &mut Vec<(GroupId, WriteRequest)>) {
+    /// Returns the bytes that the requests give back when they end.
+    fn take_writes(&self, batch: &Writes, into: &mut Taken) -> usize {
         let head = &batch.head;
         let requests = head.first_request..head.first_request.saturating_add(head.count.into());
         let bodies: Vec<Bytes> = batch.operations().collect();
@@ -145,14 +165,19 @@ impl RemoteSession {
             .iter()
             .map(|body| body.len() + REQUEST_BYTES)
             .collect();
+        let bytes = sizes.iter().sum();
         let descriptor = match self.admit(batch.group, batch.config_epoch, requests.start, &sizes) {
             Ok(descriptor) => descriptor,
-            Err(error) => return self.refuse(requests, sizes.iter().sum(), &error),
+            Err(error) => {
+                self.refuse(requests, bytes, &error);
+                return bytes;
+            }
         };
         let deadline = deadline(head.deadline_ms);
         let session = self.session;
         let numbered = requests.zip(head.first_seq..).zip(bodies);
-        out.extend(numbered.map(|((request, seq), body)| {
+        let before = into.writes.len();
+        into.writes.extend(numbered.map(|((request, seq), body)| {
             let id = RequestId {
                 client: head.client,
                 seq,
@@ -171,15 +196,31 @@ impl RemoteSession {
                 },
             )
         }));
+        if let Some(context) = batch.trace {
+            let traced = |(group, request): &(GroupId, WriteRequest)| TracedRequest {
+                group: *group,
+                reply_to: request.reply_to,
+                write: Some(request.id),
+                context,
+            };
+            let requests = into.writes.iter().skip(before);
+            into.traced.extend(requests.map(traced));
+        }
+        bytes
     }
 
-    fn take_reads(&self, batch: &Reads, out: &mut Vec<(GroupId, ReadRequest)>) {
+    /// Returns the bytes that the requests give back when they end.
+    fn take_reads(&self, batch: &Reads, into: &mut Taken) -> usize {
         let head = &batch.head;
         let requests = head.first_request..head.first_request.saturating_add(head.count.into());
         let sizes = vec![REQUEST_BYTES; head.count as usize];
+        let bytes = sizes.iter().sum();
         let descriptor = match self.admit(batch.group, batch.config_epoch, requests.start, &sizes) {
             Ok(descriptor) => descriptor,
-            Err(error) => return self.refuse(requests, sizes.iter().sum(), &error),
+            Err(error) => {
+                self.refuse(requests, bytes, &error);
+                return bytes;
+            }
         };
         let deadline = deadline(head.deadline_ms);
         for (request, query) in requests.zip(batch.queries()) {
@@ -189,7 +230,13 @@ impl RemoteSession {
             };
             let group = route_read(&descriptor, batch.group.shard, &query);
             let level = batch.level.clone();
-            out.push((
+            into.traced.extend(batch.trace.map(|context| TracedRequest {
+                group,
+                reply_to,
+                write: None,
+                context,
+            }));
+            into.reads.push((
                 group,
                 ReadRequest {
                     reply_to,
@@ -199,6 +246,7 @@ impl RemoteSession {
                 },
             ));
         }
+        bytes
     }
 
     /// Checks keyspace, version, numbering and credit of a frame.

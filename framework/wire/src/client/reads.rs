@@ -8,12 +8,15 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use repertoire_core::limits::{DATA_FRAME_MAX, KEY_MAX};
-use repertoire_core::{ConfigEpoch, DecodeError, GroupId, ReadLevel, ReadQuery, put_blob};
+use repertoire_core::{
+    ConfigEpoch, DecodeError, GroupId, ReadLevel, ReadQuery, TraceContext, put_blob,
+};
 use serde::{Deserialize, Serialize};
 
 use super::position::{put_position, take_position};
 use super::shared::{take_blob, take_u8, take_u32, with_cursor};
 use crate::error::too_long;
+use crate::trace::{trace_extensions, trace_of};
 use crate::{Envelope, Frame, FrameKind, WireError, decode_head, encode_head};
 
 /// Most reads in one frame.
@@ -42,6 +45,8 @@ pub struct Reads {
     pub config_epoch: ConfigEpoch,
     /// What they share.
     pub head: ReadsHead,
+    /// The trace that they belong to, if any.
+    pub trace: Option<TraceContext>,
     /// How fresh they must be.
     pub level: ReadLevel,
     queries: Bytes,
@@ -67,6 +72,7 @@ impl Reads {
             group: frame.envelope.group,
             config_epoch: frame.envelope.config_epoch,
             head,
+            trace: trace_of(&frame.extensions),
             level,
             queries: body,
         })
@@ -85,6 +91,7 @@ pub struct ReadsBuilder {
     group: GroupId,
     config_epoch: ConfigEpoch,
     head: ReadsHead,
+    trace: Option<TraceContext>,
     body: BytesMut,
 }
 
@@ -102,8 +109,15 @@ impl ReadsBuilder {
             group,
             config_epoch,
             head: ReadsHead { count: 0, ..head },
+            trace: None,
             body,
         }
+    }
+
+    /// Names the trace that the reads belong to.
+    #[must_use]
+    pub fn in_trace(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
     }
 
     /// Adds a query. `false`: the frame is full, finish it and begin another (or a key is above
@@ -140,7 +154,11 @@ impl ReadsBuilder {
             group: self.group,
             config_epoch: self.config_epoch,
         };
-        Frame::new(envelope, encode_head(&self.head), self.body.freeze()).encode(DATA_FRAME_MAX)
+        Frame {
+            extensions: trace_extensions(self.trace),
+            ..Frame::new(envelope, encode_head(&self.head), self.body.freeze())
+        }
+        .encode(DATA_FRAME_MAX)
     }
 }
 

@@ -5,10 +5,11 @@
 use bytes::{Buf, Bytes, BytesMut};
 use repertoire_core::cursor::Cursor;
 use repertoire_core::limits::{DATA_FRAME_MAX, OPERATION_MAX};
-use repertoire_core::{Acks, ClientId, ConfigEpoch, GroupId};
+use repertoire_core::{Acks, ClientId, ConfigEpoch, GroupId, TraceContext};
 use serde::{Deserialize, Serialize};
 
 use crate::error::too_long;
+use crate::trace::{trace_extensions, trace_of};
 use crate::{Envelope, Frame, FrameKind, WireError, decode_head, encode_head};
 
 /// Most writes in one frame.
@@ -45,6 +46,8 @@ pub struct Writes {
     pub config_epoch: ConfigEpoch,
     /// What they share.
     pub head: WritesHead,
+    /// The trace that they belong to, if any.
+    pub trace: Option<TraceContext>,
     body: Bytes,
 }
 
@@ -64,6 +67,7 @@ impl Writes {
             group: frame.envelope.group,
             config_epoch: frame.envelope.config_epoch,
             head,
+            trace: trace_of(&frame.extensions),
             body: frame.body,
         })
     }
@@ -85,6 +89,7 @@ pub struct WritesBuilder {
     group: GroupId,
     config_epoch: ConfigEpoch,
     head: WritesHead,
+    trace: Option<TraceContext>,
     body: BytesMut,
 }
 
@@ -95,8 +100,15 @@ impl WritesBuilder {
             group,
             config_epoch,
             head: WritesHead { count: 0, ..head },
+            trace: None,
             body: BytesMut::new(),
         }
+    }
+
+    /// Names the trace that the writes belong to.
+    #[must_use]
+    pub fn in_trace(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
     }
 
     /// Adds an encoded operation. `false`: the frame is full, finish it and begin another (or, when
@@ -128,7 +140,11 @@ impl WritesBuilder {
             group: self.group,
             config_epoch: self.config_epoch,
         };
-        Frame::new(envelope, encode_head(&self.head), self.body.freeze()).encode(DATA_FRAME_MAX)
+        Frame {
+            extensions: trace_extensions(self.trace),
+            ..Frame::new(envelope, encode_head(&self.head), self.body.freeze())
+        }
+        .encode(DATA_FRAME_MAX)
     }
 }
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use repertoire_core::{
     Ack, Acks, Answer, Channel, Class, ClientId, ClusterId, ConfigEpoch, Dot, Durability, Encoded,
     EntryId, Frontier, GroupId, Incarnation, LeaderEpoch, Lsn, NodeId, Outcome, Outgoing, Position,
-    ReadLevel, ReadQuery, Row,
+    ReadLevel, ReadQuery, Row, TraceContext,
 };
 use repertoire_wire::client::{
     AdminReply, AdminRequest, AdminVerb, ReadsBuilder, ReadsHead, RepliesBuilder, WritesBuilder,
@@ -91,7 +91,7 @@ fn hellos() -> Vec<Sample> {
 }
 
 fn peers() -> Vec<Sample> {
-    let frame = |channel, class| {
+    let frame = |channel, class, trace| {
         let outgoing = Outgoing {
             channel,
             group: GroupId::new(0x0a0b_0c0d, 3),
@@ -101,19 +101,29 @@ fn peers() -> Vec<Sample> {
                 head: Bytes::from_static(b"head"),
                 body: Bytes::from_static(b"the body"),
             },
+            trace,
         };
         joined(encode_frame(&outgoing).unwrap())
     };
     vec![
         (
             "peer-protocol".into(),
-            frame(Channel::Protocol, Class::Replication),
+            frame(Channel::Protocol, Class::Replication, None),
+        ),
+        (
+            "peer-protocol-traced".into(),
+            frame(Channel::Protocol, Class::Replication, trace()),
         ),
         (
             "peer-snapshot".into(),
-            frame(Channel::Snapshot, Class::Bulk),
+            frame(Channel::Snapshot, Class::Bulk, None),
         ),
     ]
+}
+
+/// The example of the specification of W3C Trace Context.
+fn trace() -> Option<TraceContext> {
+    TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 }
 
 fn positions() -> [(&'static str, Position); 3] {
@@ -144,16 +154,18 @@ fn requests() -> Vec<Sample> {
         deadline_ms: 5000,
         count: 0,
     };
-    let writes = |head| {
-        let mut builder = WritesBuilder::new(GroupId::new(4, 5), ConfigEpoch(6), head);
+    let writes = |head, trace| {
+        let mut builder =
+            WritesBuilder::new(GroupId::new(4, 5), ConfigEpoch(6), head).in_trace(trace);
         assert!(builder.push(b"one operation") && builder.push(b"") && builder.push(b"another"));
         joined(builder.finish().unwrap())
     };
     let mut all = vec![
-        ("writes".into(), writes(head)),
+        ("writes".into(), writes(head, None)),
+        ("writes-traced".into(), writes(head, trace())),
         (
             "writes-default-acks".into(),
-            writes(WritesHead { acks: None, ..head }),
+            writes(WritesHead { acks: None, ..head }, None),
         ),
     ];
     let levels = positions().map(|(name, position)| (name, ReadLevel::Session(position)));
@@ -161,8 +173,10 @@ fn requests() -> Vec<Sample> {
         .into_iter()
         .chain([("local", ReadLevel::Local), ("leader", ReadLevel::Leader)]);
     for (name, level) in levels {
-        all.push((format!("reads-{name}"), reads(&level)));
+        all.push((format!("reads-{name}"), reads(&level, None)));
     }
+    let traced = reads(&ReadLevel::Leader, trace());
+    all.push(("reads-traced".into(), traced));
     let verbs = [
         ("status", AdminVerb::Status),
         (
@@ -189,13 +203,14 @@ fn requests() -> Vec<Sample> {
     all
 }
 
-fn reads(level: &ReadLevel) -> Bytes {
+fn reads(level: &ReadLevel, trace: Option<TraceContext>) -> Bytes {
     let head = ReadsHead {
         first_request: 9,
         deadline_ms: 250,
         count: 0,
     };
-    let mut builder = ReadsBuilder::new(GroupId::new(4, 5), ConfigEpoch(6), head, level);
+    let builder = ReadsBuilder::new(GroupId::new(4, 5), ConfigEpoch(6), head, level);
+    let mut builder = builder.in_trace(trace);
     for query in [
         ReadQuery::Get(Bytes::from_static(b"key")),
         ReadQuery::Scan {

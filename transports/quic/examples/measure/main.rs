@@ -70,6 +70,7 @@ fn frame(class: Class, len: usize) -> Outgoing {
             head: Bytes::from_static(b"a head of usual size"),
             body: vec![7; len].into(),
         },
+        trace: None,
     }
 }
 

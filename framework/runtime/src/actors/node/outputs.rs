@@ -1,7 +1,7 @@
 //! What replicas want done, gathered and passed on: log first, then storage, sends, replies.
 
 use repertoire_core::{
-    Channel, GroupId, Host, HostOutput, LogSeq, Now, Outcome, Outgoing, TimerOrder,
+    Channel, Class, GroupId, Host, HostOutput, LogSeq, Now, Outcome, Outgoing, TimerOrder,
 };
 
 use super::{BurstMark, NodeActor, Slot};
@@ -67,6 +67,7 @@ impl NodeActor {
             let first_of_burst = ops.is_empty();
             ops.append(&mut out.log);
             self.mark(first_of_burst, group, instance, seq);
+            self.traces.logged(group, self.bursts);
         }
         for job in out.jobs.drain(..) {
             self.wiring.storage.push(StorageCommand::Run {
@@ -75,12 +76,16 @@ impl NodeActor {
                 job,
             });
         }
+        let cause = self.traces.cause(group);
         for (to, message) in out.sends.drain(..) {
+            // Only entries are worth following: the rest is small talk.
+            let trace = cause.filter(|_| message.class == Class::Replication);
             let frame = Outgoing {
                 channel: Channel::Protocol,
                 group,
                 config_epoch,
                 message,
+                trace,
             };
             self.frames.entry(to).or_default().push(frame);
         }
@@ -190,6 +195,7 @@ impl NodeActor {
                 *self.counters.entry("internal-write-failed").or_default() += 1;
             }
         }
+        self.traces.answered(self.replies.values().flatten());
         for (session, replies) in &mut self.replies {
             if !replies.is_empty() {
                 self.wiring

@@ -6,6 +6,7 @@ use repertoire_core::{
     ReplyHandle, WriteOutcome,
 };
 use repertoire_wire::decode_frame;
+use tracing::Span;
 
 use super::{BurstMark, NodeActor};
 use crate::actors::storage::StorageCommand;
@@ -22,6 +23,7 @@ impl NodeActor {
         self.take_log(now, &mut drained);
         self.take_network(now, &mut drained);
         self.take_jobs(now, &mut drained);
+        self.begin_traces(&mut drained.traced);
         self.take_clients(now, &mut drained);
         for control in drained.controls.drain(..) {
             self.control(now, control);
@@ -43,6 +45,7 @@ impl NodeActor {
             next = now.mono;
         }
         self.pass_on();
+        self.traces.end_turn();
         self.wake_by(next.min(self.next_timer()), now.mono, ctx);
         let took = crate::clock::now().mono.since(now.mono);
         self.longest_turn = self.longest_turn.max(took);
@@ -65,6 +68,7 @@ impl NodeActor {
             self.log_full = full;
         }
         if let Some(burst) = drained.durable.take() {
+            self.traces.durable(burst);
             while let Some(mark) = self.marks.pop_front_if(|mark| mark.burst <= burst) {
                 let BurstMark {
                     group,
@@ -162,6 +166,12 @@ impl NodeActor {
             }
             match frame.channel {
                 Channel::Protocol => {
+                    let append = frame.trace.map(|context| {
+                        let what = (group, slot.descriptor.name.as_str());
+                        let who = (self.identity.node, from);
+                        self.traces.begin_append(context, what, who)
+                    });
+                    let _entered = append.as_ref().map(Span::enter);
                     slot.guard(|host| host.message(now, from, frame.message));
                     self.touch(group);
                 }
