@@ -307,6 +307,7 @@ impl Driver {
             node: Some(node),
             waiter: ReadWaiter::Call(reply),
             deadline: Instant::now() + crate::options::DEADLINE,
+            trace: None,
         });
         self.take_in(|hub, _| {
             hub.read(&mut read);

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::link::{Arrival, Connected, Inbound, Outbound, Parcel, ReadParcel, Task, WriteParcel};
+use crate::trace;
 use offsets::Offsets;
 
 /// Bytes under way towards a node in this process: 40,000 small writes, far beyond what a node
@@ -74,9 +75,11 @@ impl ToNode {
             acked_upto,
             acks,
             bodies,
+            trace,
             ..
         } = parcel;
         let (deadline, count) = (mono(parcel.deadline), bodies.len());
+        let trace = trace::context(&trace);
         let writes = (first_seq..).zip(bodies).map(|(seq, body)| {
             let id = RequestId {
                 client,
@@ -92,15 +95,17 @@ impl ToNode {
             }
         });
         let writes = writes.collect();
-        self.submit(parcel.first_request, count, |session| session.write(writes));
+        self.submit(parcel.first_request, count, |session| {
+            session.write_in(writes, trace)
+        });
     }
 
     fn read(&self, parcel: ReadParcel) {
-        let deadline = mono(parcel.deadline);
+        let (deadline, trace) = (mono(parcel.deadline), trace::context(&parcel.trace));
         for (request, query) in (parcel.first_request..).zip(parcel.queries) {
             let level = parcel.level.clone();
             self.submit(request, 1, |session| {
-                session.read(parcel.group, level, deadline, query)
+                session.read_in(parcel.group, level, deadline, query, trace)
             });
         }
     }

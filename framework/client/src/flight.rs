@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::completion::Pipes;
+use crate::trace::Traced;
 
 /// Bytes that a request holds beside its operation; what the nodes count, too.
 pub(crate) const REQUEST_BYTES: usize = 64;
@@ -54,6 +55,7 @@ pub(crate) struct Flight {
     pub(crate) stage: Stage,
     pub(crate) tries: u32,
     pub(crate) is_doubtful: bool,
+    pub(crate) trace: Traced,
 }
 
 /// A read.
@@ -68,6 +70,7 @@ pub(crate) struct ReadFlight {
     pub(crate) deadline: Instant,
     pub(crate) stage: Stage,
     pub(crate) tries: u32,
+    pub(crate) trace: Traced,
 }
 
 impl Flight {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use repertoire_core::limits::OPERATION_MAX;
 use repertoire_core::{
     Acks, Answer, Descriptor, Error, ErrorKind, Guard, NodeId, Operation, Position, ReadLevel,
-    ReadQuery, Row, ShardId,
+    ReadQuery, Row, ShardId, TraceContext,
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ use crate::hub::{NewRead, NewWrite};
 use crate::options::RequestOptions;
 use crate::pipeline::{Completions, Pipeline};
 use crate::routing::{self, group};
+use crate::trace::{self, Call};
 
 /// A keyspace, with choices for the requests made through it. Cheap to clone; the methods that make
 /// a choice return a handle that has made it and leave this one as it is.
@@ -109,6 +110,16 @@ impl Keyspace {
     pub fn at(&self, node: NodeId) -> Self {
         self.with(RequestOptions {
             node: Some(node),
+            ..self.options.clone()
+        })
+    }
+
+    /// A handle whose requests belong to the trace of what causes them; see
+    /// [`RequestOptions::trace`].
+    #[must_use]
+    pub fn caused_by(&self, trace: TraceContext) -> Self {
+        self.with(RequestOptions {
+            trace: Some(trace),
             ..self.options.clone()
         })
     }
@@ -226,6 +237,8 @@ impl Keyspace {
         if body.len() > OPERATION_MAX {
             return Err(routing::too_large(body.len(), OPERATION_MAX));
         }
+        let call = self.call_of("write", &descriptor);
+        let trace = trace::begin(call, self.options.trace);
         let (reply, outcome) = oneshot::channel();
         let mut write = Some(NewWrite {
             group: group(&descriptor, shard),
@@ -233,6 +246,7 @@ impl Keyspace {
             waiter: WriteWaiter::Call(reply),
             deadline: Instant::now() + self.options.deadline,
             acks: self.options.acks,
+            trace: trace.clone(),
         });
         let driver = self.client.driver();
         driver
@@ -243,6 +257,7 @@ impl Keyspace {
             .await;
         let gone = |_| Err(Error::new(ErrorKind::ShuttingDown, "write"));
         let outcome = outcome.await.unwrap_or_else(gone);
+        trace::end(&trace, &outcome);
         outcome.map_err(|error| error.with("keyspace", &descriptor.name))
     }
 
@@ -327,6 +342,16 @@ impl Keyspace {
         Pipeline::open(self.client.clone(), self.descriptor(), self.options.clone())
     }
 
+    const fn call_of<'a>(&self, kind: &'static str, descriptor: &'a Descriptor) -> Call<'a> {
+        let keyspace = descriptor.name.as_str();
+        let count = 1;
+        Call {
+            kind,
+            keyspace,
+            count,
+        }
+    }
+
     fn only_shard(&self) -> Result<ShardId, Error> {
         match *self.shards() {
             [] => Ok(ShardId(0)),
@@ -339,6 +364,7 @@ impl Keyspace {
 
     async fn read(&self, shard: ShardId, query: ReadQuery) -> Result<(Position, Answer), Error> {
         routing::check_query(&query)?;
+        let trace = trace::begin(self.call_of("read", &self.descriptor), self.options.trace);
         let (reply, answer) = oneshot::channel();
         let mut read = Some(NewRead {
             group: group(&self.descriptor, shard),
@@ -347,6 +373,7 @@ impl Keyspace {
             node: self.options.read_node(),
             waiter: ReadWaiter::Call(reply),
             deadline: Instant::now() + self.options.deadline,
+            trace: trace.clone(),
         });
         let driver = self.client.driver();
         driver
@@ -357,6 +384,7 @@ impl Keyspace {
             .await;
         let gone = |_| Err(Error::new(ErrorKind::ShuttingDown, "read"));
         let answer = answer.await.unwrap_or_else(gone);
+        trace::end(&trace, &answer);
         answer.map_err(|error| error.with("keyspace", &self.descriptor.name))
     }
 }

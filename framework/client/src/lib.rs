@@ -21,6 +21,7 @@ mod routing;
 mod session;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use builder::ClientBuilder;
 pub use client::Client;

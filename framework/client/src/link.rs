@@ -11,6 +11,8 @@ use repertoire_core::{
 use repertoire_wire::client::{AdminReply, AdminRequest, ReplyItem};
 use tokio::time::Instant;
 
+use crate::trace::Traced;
+
 /// A boxed future, so that the traits can be objects.
 pub(crate) type Task<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -88,6 +90,8 @@ pub(crate) struct WriteParcel {
     /// The latest of the writes' deadlines: the client itself watches the earlier ones.
     pub(crate) deadline: Instant,
     pub(crate) bodies: Vec<Bytes>,
+    /// The trace that all of them belong to, if any.
+    pub(crate) trace: Traced,
 }
 
 /// Reads of one group at one level.
@@ -100,6 +104,8 @@ pub(crate) struct ReadParcel {
     pub(crate) level: ReadLevel,
     pub(crate) deadline: Instant,
     pub(crate) queries: Vec<ReadQuery>,
+    /// The trace that all of them belong to, if any.
+    pub(crate) trace: Traced,
 }
 
 /// What comes back.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repertoire_core::{Acks, NodeId, ReadLevel};
+use repertoire_core::{Acks, NodeId, ReadLevel, TraceContext};
 
 /// How long a request may take when nobody says.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -19,6 +19,9 @@ pub struct RequestOptions {
     /// The node that `Local` and `Session` reads go to while it serves; nothing takes the leader or
     /// the nearest replica.
     pub node: Option<NodeId>,
+    /// What causes the requests, if it belongs to a trace: they belong to it, too. One that is not
+    /// sampled keeps them out of every trace; nothing leaves it to the subscriber.
+    pub trace: Option<TraceContext>,
 }
 
 impl Default for RequestOptions {
@@ -28,6 +31,7 @@ impl Default for RequestOptions {
             deadline: DEADLINE,
             level: ReadLevel::Leader,
             node: None,
+            trace: None,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::flight::{ReadWaiter, WriteWaiter};
 use crate::hub::{NewRead, NewWrite};
 use crate::options::RequestOptions;
 use crate::routing::{self, group};
+use crate::trace::{self, Call, Traced};
 
 /// Submits requests without waiting for their outcomes. Cheap to clone; any task may submit.
 ///
@@ -94,6 +95,7 @@ impl Pipeline {
         let groups = self.route(&operations)?;
         let first = self.next.fetch_add(count, Ordering::Relaxed);
         let deadline = Instant::now() + self.options.deadline;
+        let trace = self.trace("write", operations.len());
         let mut operations = operations.into_iter().enumerate();
         let mut next = || {
             let (index, body) = operations.next()?;
@@ -107,6 +109,7 @@ impl Pipeline {
                 },
                 deadline,
                 acks: self.options.acks,
+                trace: trace.clone(),
             })
         };
         let mut offer = next();
@@ -135,6 +138,7 @@ impl Pipeline {
         queries.iter().try_for_each(routing::check_query)?;
         let first = self.next.fetch_add(queries.len() as u64, Ordering::Relaxed);
         let deadline = Instant::now() + self.options.deadline;
+        let trace = self.trace("read", queries.len());
         let mut queries = (first..).zip(queries);
         let mut next = || {
             let (ticket, query) = queries.next()?;
@@ -151,6 +155,7 @@ impl Pipeline {
                     ticket,
                 },
                 deadline,
+                trace: trace.clone(),
             })
         };
         let mut offer = next();
@@ -168,6 +173,16 @@ impl Pipeline {
             })
             .await;
         Ok(first)
+    }
+
+    fn trace(&self, kind: &'static str, count: usize) -> Traced {
+        let keyspace = self.descriptor.name.as_str();
+        let call = Call {
+            kind,
+            keyspace,
+            count,
+        };
+        trace::begin(call, self.options.trace)
     }
 
     fn route(&self, operations: &[Bytes]) -> Result<Groups, Error> {

@@ -8,6 +8,7 @@ use repertoire_wire::hello::Speaker;
 use tokio::time::Instant;
 
 use crate::link::{Arrival, Connected, Inbound, Outbound, Parcel, ReadParcel, Task, WriteParcel};
+use crate::trace;
 
 /// Connects, opens a session and learns who is there.
 pub(crate) async fn connect(
@@ -68,11 +69,15 @@ fn put_writes(parcel: &WriteParcel, frames: &mut Vec<(Bytes, Bytes)>) -> Result<
         deadline_ms: millis(parcel.deadline),
         count: 0,
     };
-    let mut builder = WritesBuilder::new(parcel.group, parcel.config_epoch, head(0));
+    let begin = |sent| {
+        WritesBuilder::new(parcel.group, parcel.config_epoch, head(sent))
+            .in_trace(trace::context(&parcel.trace))
+    };
+    let mut builder = begin(0);
     for (sent, body) in (0..).zip(&parcel.bodies) {
         if !builder.push(body) {
             frames.push(builder.finish().map_err(|e| unencodable(&e))?);
-            builder = WritesBuilder::new(parcel.group, parcel.config_epoch, head(sent));
+            builder = begin(sent);
             // Operations above the cap were refused when they were submitted.
             let _fits = builder.push(body);
         }
@@ -89,6 +94,7 @@ fn put_reads(parcel: &ReadParcel, frames: &mut Vec<(Bytes, Bytes)>) -> Result<()
             count: 0,
         };
         ReadsBuilder::new(parcel.group, parcel.config_epoch, head, &parcel.level)
+            .in_trace(trace::context(&parcel.trace))
     };
     let mut builder = begin(0);
     for (sent, query) in (0..).zip(&parcel.queries) {

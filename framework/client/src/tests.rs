@@ -7,3 +7,4 @@ mod leaders;
 mod measure;
 mod pipelines;
 mod sessions;
+mod traces;

@@ -1,6 +1,6 @@
 //! Putting a burst together: everything that waits for one connection, in as few parcels as can be.
 
-use repertoire_core::{ConfigEpoch, GroupId, NodeId};
+use repertoire_core::{Acks, ConfigEpoch, GroupId, NodeId};
 use tokio::time::Instant;
 
 use super::Hub;
@@ -11,6 +11,7 @@ use crate::flight::{ReadFlight, Stage};
 use crate::link::{Parcel, ReadParcel, WriteParcel};
 use crate::reads::ReadId;
 use crate::session::Session;
+use crate::trace::{self, Traced};
 
 /// Most writes of one burst and session, so that the lock is never held for long.
 const BURST_MAX: usize = 8 * 1024;
@@ -94,11 +95,13 @@ impl ReadParcel {
             level: read.level.clone(),
             deadline: read.deadline,
             queries: vec![read.query.clone()],
+            trace: read.trace.clone(),
         }
     }
 
     fn continues(&self, read: &ReadFlight) -> bool {
-        self.group == read.group && self.level == read.level
+        let is_alike = self.group == read.group && self.level == read.level;
+        is_alike && trace::is_same(&self.trace, &read.trace)
     }
 }
 
@@ -172,13 +175,15 @@ impl Session {
                 flight.tries += 1;
                 taken += 1;
                 let (body, acks, deadline) = (flight.body.clone(), flight.acks, flight.deadline);
+                let trace = flight.trace.clone();
                 match &mut open {
-                    Some(parcel) if parcel.continues(seq, acks) => {
+                    Some(parcel) if parcel.continues(seq, acks, &trace) => {
                         parcel.deadline = parcel.deadline.max(deadline);
                         parcel.bodies.push(body);
                     }
                     _ => {
-                        let parcel = self.parcel(group, config_epoch, seq, acks, deadline, body);
+                        let to = (group, config_epoch);
+                        let parcel = self.parcel(to, seq, (acks, trace), deadline, body);
                         if let Some(full) = open.replace(parcel) {
                             link.post_writes(full, self.tag, burst);
                         }
@@ -199,10 +204,9 @@ impl Session {
 
     fn parcel(
         &self,
-        group: GroupId,
-        config_epoch: ConfigEpoch,
+        (group, config_epoch): (GroupId, ConfigEpoch),
         first_seq: u64,
-        acks: Option<repertoire_core::Acks>,
+        (acks, trace): (Option<Acks>, Traced),
         deadline: Instant,
         body: bytes::Bytes,
     ) -> WriteParcel {
@@ -219,12 +223,14 @@ impl Session {
             acks,
             deadline,
             bodies,
+            trace,
         }
     }
 }
 
 impl WriteParcel {
-    fn continues(&self, seq: u64, acks: Option<repertoire_core::Acks>) -> bool {
-        self.first_seq + self.bodies.len() as u64 == seq && self.acks == acks
+    fn continues(&self, seq: u64, acks: Option<Acks>, trace: &Traced) -> bool {
+        let next = self.first_seq + self.bodies.len() as u64;
+        next == seq && self.acks == acks && trace::is_same(&self.trace, trace)
     }
 }

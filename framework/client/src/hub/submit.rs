@@ -12,6 +12,7 @@ use super::{Hub, SPAN_MAX};
 use crate::flight::{Flight, REQUEST_BYTES, ReadFlight, ReadWaiter, Stage, WriteWaiter, read_cost};
 use crate::reads::ReadId;
 use crate::session::Session;
+use crate::trace::Traced;
 
 /// A write to be taken in.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct NewWrite {
     pub(crate) waiter: WriteWaiter,
     pub(crate) deadline: Instant,
     pub(crate) acks: Option<Acks>,
+    pub(crate) trace: Traced,
 }
 
 /// A read to be taken in.
@@ -32,6 +34,7 @@ pub(crate) struct NewRead {
     pub(crate) node: Option<NodeId>,
     pub(crate) waiter: ReadWaiter,
     pub(crate) deadline: Instant,
+    pub(crate) trace: Traced,
 }
 
 impl Hub {
@@ -58,6 +61,7 @@ impl Hub {
             waiter,
             deadline,
             acks,
+            trace,
         }) = offer.take()
         else {
             return;
@@ -70,6 +74,7 @@ impl Hub {
             stage: Stage::Waiting,
             tries: 0,
             is_doubtful: false,
+            trace,
         });
         session.last_used = now;
         self.held += cost;
@@ -98,6 +103,7 @@ impl Hub {
             node,
             waiter,
             deadline,
+            trace,
         } = read;
         self.group(group);
         let (stage, tries) = (Stage::Waiting, 0);
@@ -110,6 +116,7 @@ impl Hub {
             deadline,
             stage,
             tries,
+            trace,
         };
         let id = self.reads.add(flight);
         self.held += cost;

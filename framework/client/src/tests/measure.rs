@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fake::{Cluster, body};
 use crate::link::Parcel;
+use crate::trace::{Call, begin};
 
 const WRITES: u64 = 5_000_000;
 
@@ -38,4 +39,22 @@ async fn measure_the_client_alone() {
     }
     node.await.unwrap();
     eprintln!("{:.2} M writes/s", 5.0 / begin.elapsed().as_secs_f64());
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn measure_a_trace_that_nobody_wants() {
+    const CALLS: u32 = 100_000_000;
+    let call = Call {
+        kind: "write",
+        keyspace: "ks",
+        count: 1,
+    };
+    let start = std::time::Instant::now();
+    for _ in 0..CALLS {
+        let traced = begin(std::hint::black_box(call), std::hint::black_box(None));
+        assert!(std::hint::black_box(traced).is_none());
+    }
+    let picos = start.elapsed().as_nanos() * 1000 / u128::from(CALLS);
+    eprintln!("{picos} ps a call");
 }
