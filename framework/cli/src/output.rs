@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use clap::ValueEnum;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::failure::Failure;
 use crate::text;
@@ -132,6 +133,8 @@ pub(crate) fn log_to_stderr(filter: &str) -> Result<(), Failure> {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // A span that a filter lets pass tells all when it ends: how long it took, and its fields.
+        .with_span_events(FmtSpan::CLOSE)
         .with_ansi(!no_color && io::stderr().is_terminal());
     // A program that embeds the command may have its own subscriber already.
     let _ = subscriber.try_init();

@@ -52,6 +52,26 @@ fn values_go_in_and_come_out_byte_by_byte() {
 }
 
 #[test]
+fn a_filter_shows_where_a_request_went() {
+    let shop = Shop::open();
+    let put = ["put", "--keyspace", "accounts", "alice", "10"];
+    let run = shop.run(&put).ok();
+    assert!(!run.stderr.contains("trace_id"), "{run:?}");
+    let traced = [&put[..], &["--log", "repertoire::trace=debug"]].concat();
+    let run = shop.run(&traced).ok();
+    let line = run.stderr.lines().find(|line| line.contains("trace_id"));
+    let line = line.unwrap_or_else(|| panic!("{run:?}"));
+    for part in [
+        "client{",
+        "kind=\"write\"",
+        "keyspace=\"accounts\"",
+        "outcome=\"done\"",
+    ] {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
 fn conditions_are_kept() {
     let shop = Shop::open();
     let put = |args: &[&str]| {
