@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use repertoire_core::{
-    Boot, Class, Effects, Encoded, ErasedMachine, Error, Machine, Protocol, Registry, WireMessage,
+    Boot, Class, Descriptor, Effects, Encoded, ErasedMachine, Error, Machine, NodeId, Protocol,
+    Registry, WireMessage,
 };
 
 /// Boots machines and knows what the simulated network must know of their messages.
@@ -25,6 +26,20 @@ pub trait Cast {
 
     /// The stream that a message takes.
     fn class(&self, message: &<Self::Machine as Machine>::Message) -> Class;
+
+    /// Whether a keyspace takes writes without its replica on `node`. Where it does not, that replica
+    /// crashes, and always comes back. Of the built-in protocols the harness knows as much by itself.
+    fn can_do_without(&self, descriptor: &Descriptor, node: NodeId) -> bool {
+        let _ = (descriptor, node);
+        true
+    }
+
+    /// Whether the replica on `node` is mended by others when bits of its log have flipped. Where it is
+    /// not, none do. Of the built-in protocols the harness knows as much by itself.
+    fn can_repair(&self, descriptor: &Descriptor, node: NodeId) -> bool {
+        let _ = (descriptor, node);
+        true
+    }
 }
 
 /// Replicas of one protocol, with its types. The fast way.

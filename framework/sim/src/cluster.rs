@@ -17,7 +17,7 @@ mod transfer;
 
 use std::sync::Arc;
 
-use repertoire_core::{HostOutput, Machine, Registry, SnapshotMessage, Vitals};
+use repertoire_core::{Descriptor, HostOutput, Machine, NodeId, Registry, SnapshotMessage, Vitals};
 
 use crate::agenda::{Agenda, Slab};
 use crate::cast::Cast;
@@ -30,7 +30,7 @@ use crate::invariants::convergence::Digests;
 use crate::invariants::log_matching::LogCanon;
 use crate::invariants::state_machine::Canon;
 use crate::net::Network;
-use crate::plan::Plan;
+use crate::plan::{Plan, node_id};
 use crate::rng::Rng;
 use crate::sometimes::Reached;
 use crate::trace::Trace;
@@ -160,6 +160,13 @@ impl<'c, C: Cast> World<'c, C> {
 
     pub(crate) const fn time(&self) -> Nanos {
         self.agenda.now()
+    }
+
+    /// Whether the protocol says so of a node's replica in every keyspace.
+    pub(crate) fn all_say(&self, n: usize, says: fn(&C, &Descriptor, NodeId) -> bool) -> bool {
+        let here = self.plan.groups.iter();
+        here.filter(|group| group.members.contains(&n))
+            .all(|group| says(self.cast, &group.descriptor, node_id(n)))
     }
 
     /// Keeps what ends a fault until its time.

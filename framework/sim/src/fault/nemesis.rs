@@ -152,7 +152,7 @@ impl<C: Cast> World<'_, C> {
     /// A bit flips in the log of a replica that the cluster can do without. One between two starts: two
     /// can look just like a torn tail.
     fn rot(&mut self, n: usize) {
-        if self.is_needed(n) || self.nodes[n].is_rotting {
+        if self.is_needed(n) || self.nodes[n].is_rotting || !self.all_say(n, C::can_repair) {
             return;
         }
         let mut rng = self.chance(Fault::BitRot).clone();

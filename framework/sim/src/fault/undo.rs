@@ -44,7 +44,7 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
-    /// Ends all faults. One replica may stay down for ever.
+    /// Ends all faults. One replica may stay down for ever, where the protocol can do without it.
     pub(crate) fn heal(&mut self, gone: Option<usize>) {
         let nodes = self.nodes.len();
         let pairs = (0..nodes).flat_map(|a| (0..a).map(move |b| (a, b)));
@@ -53,6 +53,7 @@ impl<C: Cast> World<'_, C> {
             .collect();
         self.net.heal();
         self.forget_undos();
+        let gone = gone.filter(|n| self.all_say(*n, C::can_do_without));
         if let Some(n) = gone {
             self.crash(n, false);
             self.nodes[n].is_gone = true;
