@@ -13,11 +13,13 @@ mod units;
 mod values;
 mod verbs;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::FromArgMatches as _;
 use repertoire::core::Registry;
+use repertoire_sim::{RunConfig, RunReport};
 
 use crate::args::Cli;
 use crate::failure::Failure;
@@ -30,13 +32,26 @@ pub use crate::args::command;
 pub(crate) struct Context {
     /// The plug-ins.
     pub(crate) registry: Arc<Registry>,
+    /// The protocols that `sim` runs, beside the built-in ones.
+    pub(crate) simulations: BTreeMap<&'static str, Simulate>,
     /// Where data and notes go.
     pub(crate) output: Output,
 }
 
+/// Runs one seed of a protocol in the simulator.
+pub type Simulate = fn(&RunConfig) -> RunReport;
+
 /// Runs the command that the process was called with, with these plug-ins. A program of your own
 /// that knows more plug-ins is this one line, after adding them to the registry.
 pub fn run(registry: Registry) -> ExitCode {
+    run_with(registry, [])
+}
+
+/// As [`run`], and `sim --protocol` knows these protocols too.
+pub fn run_with(
+    registry: Registry,
+    simulations: impl IntoIterator<Item = (&'static str, Simulate)>,
+) -> ExitCode {
     let parsed = command()
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -50,7 +65,11 @@ pub fn run(registry: Registry) -> ExitCode {
     };
     let output = Output::new(cli.globals.output);
     let registry = Arc::new(registry);
-    let context = Context { registry, output };
+    let context = Context {
+        registry,
+        simulations: simulations.into_iter().collect(),
+        output,
+    };
     match start(cli, &context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -9,10 +9,10 @@ use repertoire_sim::{
     subject,
 };
 
-use crate::Context;
 use crate::failure::{FAILURE, Failure};
 use crate::output::Output;
 use crate::units;
+use crate::{Context, Simulate};
 
 /// Seeds between two looks at the clock. As many as the simulator wants to have seen every planned
 /// situation.
@@ -49,23 +49,28 @@ pub(crate) struct SimArgs {
 
 /// Runs the verb.
 pub(crate) fn run(args: &SimArgs, context: &Context) -> Result<(), Failure> {
-    if subject(&args.protocol).is_none() {
-        let known: Vec<&str> = SUBJECTS.iter().map(|subject| subject.name).collect();
+    let own = context.simulations.get(args.protocol.as_str()).copied();
+    if own.is_none() && subject(&args.protocol).is_none() {
+        let built_in = SUBJECTS.iter().map(|subject| subject.name);
+        let known: Vec<&str> = built_in
+            .chain(context.simulations.keys().copied())
+            .collect();
         return Err(Failure::usage(format!(
             "--protocol {}: the simulator knows {}",
             args.protocol,
             known.join(", ")
         )));
     }
+    let simulate = own.unwrap_or(repertoire_sim::run);
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut config = CampaignConfig::new(&args.protocol, args.seed, args.seeds);
     config.steps_per_seed = args.steps_per_seed;
     config.threads = args.threads.map_or_else(cores, NonZero::get);
     let report = match args.minutes {
-        None => timed(&config, args.mixed),
+        None => timed(&config, args.mixed, simulate),
         Some(minutes) => {
             let span = Duration::from_mins(minutes);
-            run_for(config, args.mixed, span, context.output)
+            run_for(config, args.mixed, simulate, span, context.output)
         }
     };
     print(&report, context.output)?;
@@ -76,29 +81,30 @@ pub(crate) fn run(args: &SimArgs, context: &Context) -> Result<(), Failure> {
     }
 }
 
-fn timed(config: &CampaignConfig, is_mixed: bool) -> CampaignReport {
+fn timed(config: &CampaignConfig, is_mixed: bool, simulate: Simulate) -> CampaignReport {
     let began = Instant::now();
     campaign_with(config, || began.elapsed().as_secs_f64(), &|run| {
         if is_mixed {
             let erased = run.clone().with_machinery(Machinery::Erased);
-            return repertoire_sim::run(&RunConfig {
+            return simulate(&RunConfig {
                 mixed: true,
                 ..erased
             });
         }
-        repertoire_sim::run(run)
+        simulate(run)
     })
 }
 
 fn run_for(
     mut config: CampaignConfig,
     is_mixed: bool,
+    simulate: Simulate,
     span: Duration,
     output: Output,
 ) -> CampaignReport {
     let began = Instant::now();
     config.seeds = SEEDS_AT_ONCE;
-    let mut all = timed(&config, is_mixed);
+    let mut all = timed(&config, is_mixed, simulate);
     while began.elapsed() < span && all.violations.is_empty() {
         output.note(&format!(
             "{} seeds, {} steps, no violation so far",
@@ -106,7 +112,7 @@ fn run_for(
             units::count(all.steps)
         ));
         config.seed = config.seed.wrapping_add(SEEDS_AT_ONCE);
-        add(&mut all, timed(&config, is_mixed));
+        add(&mut all, timed(&config, is_mixed, simulate));
     }
     all.steps_per_second = units::per_second(all.steps, began.elapsed());
     all
