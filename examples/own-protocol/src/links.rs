@@ -139,10 +139,12 @@ impl Chain {
         }
     }
 
-    /// Asks a silent predecessor: an answer, or what was asked, may be lost.
+    /// Asks a silent predecessor: what it said, or what it was told, may be lost. While something is on
+    /// its way to the disk here there is no hurry: a report follows.
     pub(crate) fn on_timer(&mut self, now: Now, timer: Option<Timer>, fx: &mut Effects<Message>) {
         if let (Some(Timer::Ask), Some(upstream)) = (timer, &mut self.upstream) {
-            upstream.asks |= !std::mem::take(&mut upstream.was_heard);
+            let is_idle = self.log.durable == self.log.last.lsn;
+            upstream.asks |= is_idle && !std::mem::take(&mut upstream.was_heard);
             fx.set_timer_in(Timer::Ask, now.mono, self.config.ask_interval());
         }
     }

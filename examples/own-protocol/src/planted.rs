@@ -9,6 +9,8 @@ pub(crate) enum Bug {
     AckBeforeTail,
     /// Entries are passed on before they are durable.
     ForwardBeforeDurable,
+    /// Each replica shows what the tail holds as soon as it knows, before the head does.
+    ShownBeforeTheHead,
     /// A head that was restarted goes on in its old epoch.
     EpochReused,
 }

@@ -156,15 +156,24 @@ impl Chain {
             self.apply_upto(self.commit.lsn, fx);
         }
         #[cfg(test)]
-        if crate::planted::is_planted(crate::planted::Bug::AckBeforeTail) {
-            self.apply_upto(self.log.durable, fx);
-        }
+        self.plant(fx);
         if self.applied != before {
             self.acknowledge(fx);
             self.decide_held(fx);
         }
     }
     // ANCHOR_END: commit
+
+    #[cfg(test)]
+    fn plant(&mut self, fx: &mut Effects<Message>) {
+        use crate::planted::{Bug, is_planted};
+        if is_planted(Bug::AckBeforeTail) {
+            self.apply_upto(self.log.durable, fx);
+        }
+        if is_planted(Bug::ShownBeforeTheHead) && self.log.contains(self.through) {
+            self.apply_upto(self.through.lsn, fx);
+        }
+    }
 
     /// Hands whole entries to the engine, in order; with them, when one begins an epoch, the
     /// protocol's own bytes: they are stored with the state, and come back with it at boot.

@@ -5,13 +5,16 @@ use repertoire_core::{
     Acks, Descriptor, Durability, Entry, EntryId, KeyspaceId, LeaderEpoch, Lsn, NodeId, Protocol,
     WireMessage,
 };
-use repertoire_sim::{CampaignConfig, RunConfig, campaign_with};
+use repertoire_sim::{CampaignConfig, Fault, FaultMix, RunConfig, campaign_with};
 
 use crate::planted::{Bug, plant};
 use crate::{Chain, Forward, Head, Held, Message, NAME, simulate};
 
 /// Seeds of a campaign. `chain sim --protocol chain --seeds 3000` runs more.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 120;
+
+/// Seeds after which a planted bug has escaped. Most are found within ten.
+const HUNT_SEEDS: u64 = 400;
 
 /// Inputs to replicas in each seed, before its faults end.
 const STEPS: u64 = 4_000;
@@ -38,31 +41,43 @@ fn every_promise_holds_under_faults() {
 }
 // ANCHOR_END: campaign
 
-/// The invariant that finds a planted bug first.
-fn caught_by(bug: Bug) -> String {
+/// The invariant that finds a planted bug first, under these faults, or any.
+fn caught_by(bug: Bug, faults: Option<FaultMix>) -> String {
     plant(Some(bug));
-    let found = (1..=SEEDS).find_map(|seed| {
-        let report = simulate(&RunConfig::new(NAME, seed).with_steps(STEPS));
-        report.violations.into_iter().next()
+    let found = (1..=HUNT_SEEDS).find_map(|seed| {
+        let mut config = RunConfig::new(NAME, seed).with_steps(STEPS);
+        config.faults.clone_from(&faults);
+        simulate(&config).violations.into_iter().next()
     });
     plant(None);
     found.expect("the bug escaped").invariant
 }
 
+// ANCHOR: planted
 #[test]
 fn an_acknowledgement_before_the_tail_holds_it_is_caught() {
-    assert_eq!(caught_by(Bug::AckBeforeTail), "A1.durable-ack");
+    assert_eq!(caught_by(Bug::AckBeforeTail, None), "A1.durable-ack");
 }
 
 #[test]
 fn forwarding_what_may_still_be_lost_is_caught() {
-    assert_eq!(caught_by(Bug::ForwardBeforeDurable), "A1.durable-ack");
+    assert_eq!(caught_by(Bug::ForwardBeforeDurable, None), "A1.durable-ack");
+}
+
+#[test]
+fn a_tail_that_is_read_before_the_head_knows_is_caught() {
+    // Cut off from the tail, the head does not know for a while what others show.
+    let mut faults = FaultMix::none();
+    faults.set(Fault::Partition, 20_000);
+    let found = caught_by(Bug::ShownBeforeTheHead, Some(faults));
+    assert_eq!(found, "SL7.monotonic-reads");
 }
 
 #[test]
 fn an_epoch_used_twice_is_caught() {
-    assert_eq!(caught_by(Bug::EpochReused), "SL2.log-matching");
+    assert_eq!(caught_by(Bug::EpochReused, None), "SL2.log-matching");
 }
+// ANCHOR_END: planted
 
 fn descriptor() -> Descriptor {
     let nodes = [1, 2, 3].map(NodeId);
