@@ -27,6 +27,9 @@ pub const WINDOW_CHUNKS: u32 = 16;
 /// Silence after which the receiver asks again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Silence after which the receiver takes another offer, even of an older snapshot.
+const SILENCE: Duration = Duration::from_millis(1200);
+
 /// Most chunks of one snapshot; keeps an offer within a frame.
 const CHUNKS_MAX: usize = 160 * 1024;
 
@@ -210,7 +213,10 @@ pub struct SnapshotReceiver {
     from: NodeId,
     next: u32,
     asked_upto: u32,
+    /// When the sender was last heard of.
     heard: Mono,
+    /// When it was last asked after silence.
+    asked: Mono,
 }
 
 impl SnapshotReceiver {
@@ -228,6 +234,7 @@ impl SnapshotReceiver {
             next: have,
             asked_upto: have,
             heard: now,
+            asked: now,
         };
         let want = receiver.ask();
         (receiver, want)
@@ -246,6 +253,15 @@ impl SnapshotReceiver {
     /// Chunks stored so far.
     pub const fn stored(&self) -> u32 {
         self.next
+    }
+
+    /// Whether to give this transfer up for another offer: for a newer snapshot at once, for any other
+    /// when its sender has been silent, since it may be gone for good while another one leads.
+    pub fn yields_to(&self, header: &SnapshotHeader, from: NodeId, now: Mono) -> bool {
+        if self.from == from && self.header == *header {
+            return false;
+        }
+        header.position.lsn > self.header.position.lsn || now.since(self.heard) >= SILENCE
     }
 
     /// Whether every chunk is stored.
@@ -272,10 +288,10 @@ impl SnapshotReceiver {
 
     /// Asks again after silence.
     pub fn tick(&mut self, now: Mono) -> Option<SnapshotMessage> {
-        if self.is_complete() || now.since(self.heard) < RETRY {
+        if self.is_complete() || now.since(self.heard.max(self.asked)) < RETRY {
             return None;
         }
-        self.heard = now;
+        self.asked = now;
         self.ask()
     }
 
@@ -314,6 +330,22 @@ mod tests {
             chunks: chunks.iter().map(|rows| crc32c::crc32c(rows)).collect(),
             bytes: 0,
         }
+    }
+
+    #[test]
+    fn a_silent_sender_gives_way_to_any_other_and_a_lively_one_to_newer_snapshots() {
+        let header = header(&[b"a", b"b"]);
+        let mut newer = header.clone();
+        newer.position.lsn = Lsn(51);
+        let (mut receiver, _) = SnapshotReceiver::accept(header.clone(), NodeId(1), 0, Mono(0));
+        let late = Mono(0).after(SILENCE);
+        assert!(!receiver.yields_to(&header, NodeId(1), late));
+        assert!(!receiver.yields_to(&header, NodeId(2), Mono(1)));
+        assert!(receiver.yields_to(&newer, NodeId(2), Mono(1)));
+        assert!(receiver.tick(Mono(0).after(RETRY)).is_some(), "asks again");
+        assert!(receiver.yields_to(&header, NodeId(2), late));
+        receiver.chunk(header.position, 0, b"a", late);
+        assert!(!receiver.yields_to(&header, NodeId(2), late));
     }
 
     #[test]

@@ -133,14 +133,18 @@ impl<C: Cast> World<'_, C> {
             self.send_transfer(n, g, from, done);
             return;
         }
-        if let Some(incoming) = &desk.incoming
-            && (incoming.is_loading || incoming.receiver.header().position.lsn >= position.lsn)
-        {
+        let stays = |incoming: &mut Incoming| {
+            incoming.is_loading || !incoming.receiver.yields_to(&header, from, now.mono)
+        };
+        if desk.incoming.as_mut().is_some_and(stays) {
             return;
         }
-        let partial = desk
-            .partial
-            .take()
+        let given_up = desk.incoming.take().map(|incoming| StoredSnapshot {
+            header: incoming.receiver.header().clone(),
+            chunks: incoming.chunks,
+        });
+        let partial = given_up
+            .or(desk.partial.take())
             .filter(|partial| partial.header == header);
         let chunks = partial.map_or_else(Vec::new, |partial| partial.chunks);
         if !chunks.is_empty() {

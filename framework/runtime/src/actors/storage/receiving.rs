@@ -31,8 +31,9 @@ impl StorageActor {
         if header.group != group {
             return;
         }
+        let now = clock::now().mono;
         let known = self.receiving.get(&group);
-        if known.is_some_and(|r| *r.receiver.header() == header && r.receiver.from() == from) {
+        if known.is_some_and(|known| !known.receiver.yields_to(&header, from, now)) {
             return;
         }
         // The writer of an abandoned transfer must be closed before its file is looked at.
@@ -45,7 +46,6 @@ impl StorageActor {
         stats.resumed_from.store(have.into(), Ordering::Relaxed);
         let all = header.chunks.len() as u64;
         stats.chunks_expected.store(all, Ordering::Relaxed);
-        let now = clock::now().mono;
         let (receiver, want) = SnapshotReceiver::accept(header, from, have, now);
         let engine = engine.clone();
         self.receiving.insert(
