@@ -81,11 +81,21 @@ pub enum Bug {
     SessionOutlived,
     /// The checksum of a record's payload is not compared.
     PayloadUnchecked,
+    /// A vote is given before it is durable.
+    VoteBeforeDurable,
+    /// A replica votes twice in one epoch.
+    SecondVoteInEpoch,
+    /// A replica votes for a log that is older than its own.
+    VoteForOlderLog,
+    /// One vote fewer than needed makes a leader.
+    ElectionQuorumMinusOne,
+    /// A leader answers reads without knowing that it still leads.
+    StaleLeaderReads,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 41] = [
         Self::LeaderAcksBeforeDurable,
         Self::FollowerAcksBeforeDurable,
         Self::AckUnmatchedSuffix,
@@ -122,7 +132,19 @@ impl Bug {
         Self::OverdueWriteForgotten,
         Self::SessionOutlived,
         Self::PayloadUnchecked,
+        Self::VoteBeforeDurable,
+        Self::SecondVoteInEpoch,
+        Self::VoteForOlderLog,
+        Self::ElectionQuorumMinusOne,
+        Self::StaleLeaderReads,
     ];
+}
+
+impl Bug {
+    /// Whether it takes elected leaders to notice it.
+    pub const fn concerns_elections(self) -> bool {
+        self as u8 >= Self::VoteBeforeDurable as u8
+    }
 }
 
 #[cfg(feature = "sabotage")]

@@ -53,7 +53,7 @@ fn acknowledge(leader: &mut SingleLeader, last: u64, fx: &mut Effects<Message>) 
         .drain(..)
         .fold(0, |round, (_, message)| match message {
             Message::Append(append) => append.round.max(round),
-            Message::Ack(_) | Message::Reject(_) | Message::Fenced(_) => round,
+            _ => round,
         });
     for node in [2, 3] {
         let ack = Ack {

@@ -11,7 +11,7 @@ use repertoire_core::{
     Class, DecodeError, ENTRY_HEAD_LEN, Entry, EntryId, LeaderEpoch, Lsn, WireMessage,
 };
 
-use crate::message::{Ack, Append, Fenced, Message, Reject};
+use crate::message::{Ack, Append, Fenced, Message, Reject, Vote, VoteRequest};
 
 /// Most entries in one message: a bound on the work that one message can cause.
 pub(crate) const ENTRIES_MAX: usize = 4096;
@@ -43,6 +43,10 @@ pub enum Head {
     Reject(Reject),
     /// See [`Fenced`].
     Fenced(Fenced),
+    /// See [`VoteRequest`].
+    VoteRequest(VoteRequest),
+    /// See [`Vote`].
+    Vote(Vote),
 }
 
 /// Serde for a fixed array that is longer than the 32 elements serde itself knows.
@@ -175,6 +179,8 @@ impl WireMessage for Message {
             Self::Ack(ack) => (Head::Ack(ack), Bytes::new()),
             Self::Reject(reject) => (Head::Reject(reject), Bytes::new()),
             Self::Fenced(fenced) => (Head::Fenced(fenced), Bytes::new()),
+            Self::VoteRequest(request) => (Head::VoteRequest(request), Bytes::new()),
+            Self::Vote(vote) => (Head::Vote(vote), Bytes::new()),
         }
     }
 
@@ -185,13 +191,20 @@ impl WireMessage for Message {
             Head::Ack(ack) => expect_empty(&body).map(|()| Self::Ack(ack)),
             Head::Reject(reject) => expect_empty(&body).map(|()| Self::Reject(reject)),
             Head::Fenced(fenced) => expect_empty(&body).map(|()| Self::Fenced(fenced)),
+            Head::VoteRequest(request) => expect_empty(&body).map(|()| Self::VoteRequest(request)),
+            Head::Vote(vote) => expect_empty(&body).map(|()| Self::Vote(vote)),
         }
     }
 
     fn class(&self) -> Class {
         match self {
             Self::Append(append) if !append.entries.is_empty() => Class::Replication,
-            Self::Append(_) | Self::Ack(_) | Self::Reject(_) | Self::Fenced(_) => Class::Control,
+            Self::Append(_)
+            | Self::Ack(_)
+            | Self::Reject(_)
+            | Self::Fenced(_)
+            | Self::VoteRequest(_)
+            | Self::Vote(_) => Class::Control,
         }
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use repertoire_core::{Descriptor, Error, ErrorKind, NodeId, ReplicaRole, ReplicaSpec, ShardId};
+use repertoire_core::{
+    Descriptor, Durability, Error, ErrorKind, NodeId, ReplicaRole, ReplicaSpec, ShardId,
+};
 
 /// The protocol's name in configuration files, and of its section there.
 pub const NAME: &str = "single-leader";
@@ -16,12 +18,37 @@ const REPLICAS_MAX: usize = 64;
 /// Largest value of `append_bytes_max`: a data frame is at most 1 MiB, head included.
 const APPEND_BYTES_LIMIT: u32 = 900 * 1024;
 
+/// What happens when the leader fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failover {
+    /// Nothing: writes wait until it is back, or until an operator names another one.
+    #[default]
+    Manual,
+    /// The other replicas elect another one. What was acknowledged with the keyspace's `acks` or more
+    /// copies is kept; a write that asked for fewer may be lost.
+    Elect,
+}
+
+/// A follower must not take a heartbeat that is late for a leader that is gone.
+const HEARTBEATS_MIN: u32 = 3;
+
 /// The section `single-leader`. Unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The node that leads. Without it, the first full replica of each shard does.
+    /// What happens when the leader fails.
+    pub failover: Failover,
+    /// The node that leads, under `failover = "manual"`. Without it, the first full replica of each
+    /// shard does.
     pub leader: Option<u64>,
+    /// Under `failover = "elect"`: a follower that has heard of no leader for this many milliseconds,
+    /// up to twice as many, asks the others for their votes. Before that it gives none to others.
+    pub election_timeout_ms: u32,
+    /// Under `failover = "elect"`: whether a leader that a majority has confirmed within nine tenths of
+    /// an election timeout answers reads on its own. That trusts the nodes' clocks to run equally fast
+    /// within ten percent. Without it each read asks a majority first.
+    pub lease_reads: bool,
     /// The leader tells each follower that it is alive after this many milliseconds.
     pub heartbeat_interval_ms: u32,
     /// Bytes that may be on their way to one follower before it has answered.
@@ -38,7 +65,10 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            failover: Failover::Manual,
             leader: None,
+            election_timeout_ms: 300,
+            lease_reads: true,
             heartbeat_interval_ms: 50,
             window_bytes: 4 << 20,
             append_bytes_max: 512 << 10,
@@ -57,14 +87,22 @@ impl Config {
         descriptor.section(NAME)
     }
 
-    /// Who leads a shard; `None` when the shard has no full replica.
+    /// Who leads a shard without having been elected; `None` when leaders are elected, or when the
+    /// shard has no full replica.
     pub fn leader_of(&self, descriptor: &Descriptor, shard: ShardId) -> Option<NodeId> {
+        if self.failover == Failover::Elect {
+            return None;
+        }
         let first = || descriptor.voters(shard).next();
         self.leader.map(NodeId).or_else(first)
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_interval_ms.into())
+    }
+
+    pub(crate) fn election_timeout(&self) -> Duration {
+        Duration::from_millis(self.election_timeout_ms.into())
     }
 
     pub(crate) fn commit_notice_delay(&self) -> Duration {
@@ -92,9 +130,31 @@ fn validate_section(descriptor: &Descriptor, config: &Config) -> Result<(), Erro
         let remedy = "set 1024 to 921600: a data frame is at most 1 MiB";
         return refuse("append_bytes_max", config.append_bytes_max, remedy);
     }
+    if config.failover == Failover::Elect {
+        validate_elections(descriptor, config)?;
+    }
     if config.window_bytes < config.append_bytes_max {
         let remedy = "set at least append_bytes_max";
         return refuse("window_bytes", config.window_bytes, remedy);
+    }
+    Ok(())
+}
+
+fn validate_elections(descriptor: &Descriptor, config: &Config) -> Result<(), Error> {
+    if let Some(leader) = config.leader {
+        let remedy = "leave `leader` out, or set failover = \"manual\"";
+        return Err(invalid(descriptor, "leader", leader, remedy));
+    }
+    let beats = config.heartbeat_interval_ms.saturating_mul(HEARTBEATS_MIN);
+    if config.election_timeout_ms < beats {
+        let (value, remedy) = (config.election_timeout_ms, "set at least 3 heartbeats");
+        return Err(invalid(descriptor, "election_timeout_ms", value, remedy));
+    }
+    let durability = descriptor.options.durability;
+    if durability != Durability::Disk {
+        // A replica that forgets what it acknowledged would elect leaders that never knew of it.
+        let remedy = "set durability = \"disk\", or failover = \"manual\"";
+        return Err(invalid(descriptor, "durability", durability, remedy));
     }
     Ok(())
 }

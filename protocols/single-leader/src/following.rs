@@ -6,7 +6,7 @@ use repertoire_core::{Effects, EntryId, LeaderEpoch, Lsn, Mono, NodeId, Snapshot
 use crate::Message;
 use crate::message::{Ack, Append, Fenced, Reject, Standing};
 use crate::plugin::Timer;
-use crate::state::{HardState, State};
+use crate::state::State;
 
 /// Heartbeats after which a snapshot is asked for again.
 const FETCH_RETRY_HEARTBEATS: u32 = 20;
@@ -93,8 +93,7 @@ impl Following {
         state: &mut State,
         fx: &mut Effects<Message>,
     ) {
-        let leader = Some(from);
-        state.establish(HardState { epoch, leader }, fx);
+        state.adopt(epoch, Some(from), fx);
         *self = Self::default();
         fx.count("epoch-adopted", epoch.0);
     }
@@ -206,26 +205,31 @@ impl Following {
         if let Some(reject) = self.reject.take() {
             fx.send(leader, Message::Reject(reject));
         }
-        let ack = self.ack(state);
-        if self.is_halted || !(self.owes_ack || ack.durable > self.reported) {
+        let (received, durable) = self.holds(state);
+        if self.is_halted || !(self.owes_ack || durable > self.reported) {
             return;
         }
         self.owes_ack = false;
-        self.reported = ack.durable;
+        self.reported = durable;
+        let ack = self.ack(received, durable, state);
         fx.send(leader, Message::Ack(ack));
     }
 
-    fn ack(&self, state: &State) -> Ack {
+    /// How far this replica holds its leader's log, and how far durably.
+    fn holds(&self, state: &State) -> (Lsn, Lsn) {
         let received = if planted(Bug::AckUnmatchedSuffix) {
             state.log.last().lsn
         } else {
             self.matched
         };
-        let durable = if planted(Bug::FollowerAcksBeforeDurable) {
-            received
+        if planted(Bug::FollowerAcksBeforeDurable) {
+            (received, received)
         } else {
-            received.min(state.log.durable())
-        };
+            (received, received.min(state.log.durable()))
+        }
+    }
+
+    fn ack(&self, received: Lsn, durable: Lsn, state: &State) -> Ack {
         let backlog = state.log.window().bytes_after(state.engine_applied);
         let backlog = u32::try_from(backlog).unwrap_or(u32::MAX);
         Ack {
@@ -234,7 +238,12 @@ impl Following {
                 boot: state.boot,
                 round: self.round,
             },
-            durable,
+            // Copies of a replica that has forgotten some before are not to be counted on.
+            durable: if state.hard.has_forgotten {
+                Lsn::ZERO
+            } else {
+                durable
+            },
             received,
             applied: state.engine_applied,
             window: Some(state.config.window_bytes.saturating_sub(backlog)),

@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 
 use repertoire_core::{
-    Acks, Effects, Entry, EntryKind, Fate, FormatTag, LeaderEpoch, Lsn, Now, Proposal, ProposalId,
+    Acks, Effects, Entry, EntryKind, Fate, FormatTag, LeaderEpoch, Lsn, Mono, NodeId, Now,
+    Proposal, ProposalId, ReplicaRole,
 };
 
 use crate::Message;
+use crate::lease::SendTimes;
 use crate::progress::Progress;
 use crate::quorum::Tally;
 use crate::state::State;
@@ -40,14 +42,24 @@ pub(crate) struct Leading {
     pub(crate) round: u64,
     /// Whether the timer runs that tells followers what became visible.
     pub(crate) is_notice_due: bool,
+    /// When this replica was elected.
+    pub(crate) began: Mono,
+    pub(crate) sent_at: SendTimes,
+    /// Reads wait for a majority to confirm the leadership anew: it is to be asked.
+    pub(crate) is_confirmation_due: bool,
+    /// Answers have arrived that may confirm it.
+    pub(crate) is_confirmed_anew: bool,
 }
 
 impl Leading {
-    /// A leadership that has not begun. `inherited` are the entries after the visible ones.
-    pub(crate) fn new<'a>(
-        followers: Vec<Progress>,
-        inherited: impl Iterator<Item = &'a Entry>,
-    ) -> Self {
+    /// A leadership that has not begun. It inherits the entries after the visible ones.
+    pub(crate) fn of(now: Mono, state: &State) -> Self {
+        let next = state.log.last().lsn.next();
+        let followers: Vec<Progress> = peers(state)
+            .map(|(node, is_voter)| Progress::new(node, is_voter, next, now))
+            .collect();
+        let inherited = state.log.window().from(state.applied.next());
+        let inherited = inherited.into_iter().flatten();
         let voters = followers.iter().filter(|f| f.is_voter).count() + 1;
         // A group that has shrunk since cannot give more copies than it has replicas.
         let possible = |acks: Acks| match acks {
@@ -72,6 +84,10 @@ impl Leading {
             followers,
             round: 0,
             is_notice_due: false,
+            began: now,
+            sent_at: SendTimes::default(),
+            is_confirmation_due: false,
+            is_confirmed_anew: false,
         }
     }
 
@@ -100,11 +116,12 @@ impl Leading {
     /// The epoch is durable: begins it with a barrier, and places what has waited for it.
     ///
     /// Inherited entries become visible only together with the barrier (Raft §5.4.2), so the
-    /// barrier wants as many copies as the most careful of them.
+    /// barrier wants as many copies as the most careful of them, and at least what the keyspace does.
     pub(crate) fn begin(&mut self, now: Now, state: &mut State, fx: &mut Effects<Message>) {
         let voters = self.voters;
         let inherited = self.pending.iter().map(|pending| pending.acks);
         let acks = inherited
+            .chain(state.barrier_acks())
             .max_by_key(|acks| acks.copies(voters))
             .unwrap_or(Acks::Async);
         let barrier = Entry {
@@ -117,6 +134,9 @@ impl Leading {
             acks,
             body: bytes::Bytes::new(),
         };
+        if !self.pending.is_empty() {
+            fx.count("entries-inherited", self.pending.len() as u64);
+        }
         self.barrier = Some(barrier.first);
         self.append(barrier, None, state, fx);
         for follower in &mut self.followers {
@@ -171,4 +191,15 @@ impl Leading {
             "what is not visible reaches to the end of the log"
         );
     }
+}
+
+/// The other replicas that hold data, and whether their copies count.
+fn peers(state: &State) -> impl Iterator<Item = (NodeId, bool)> + '_ {
+    let replicas = state.descriptor.replicas(state.group.shard).iter();
+    replicas.filter_map(|spec| match spec.role {
+        _ if spec.node == state.me => None,
+        ReplicaRole::Replica => Some((spec.node, true)),
+        ReplicaRole::Learner => Some((spec.node, false)),
+        ReplicaRole::Coordinator | ReplicaRole::Fallback | ReplicaRole::Relay => None,
+    })
 }

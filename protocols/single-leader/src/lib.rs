@@ -2,10 +2,12 @@
 
 mod codec;
 mod config;
+mod election;
 mod following;
 mod in_flight;
 mod inspect;
 mod leading;
+mod lease;
 mod local_log;
 mod message;
 mod plugin;
@@ -21,7 +23,7 @@ mod window;
 mod write_path;
 
 pub use codec::{AppendHead, Head};
-pub use config::{Config, NAME};
-pub use message::{Ack, Append, Fenced, Message, Reject, Standing};
+pub use config::{Config, Failover, NAME};
+pub use message::{Ack, Append, Fenced, Message, Reject, Stage, Standing, Vote, VoteRequest};
 pub use plugin::{Timer, register};
 pub use replica::SingleLeader;

@@ -6,6 +6,8 @@
 //! | `Ack` | follower | this much of your log I hold, this much of it durably |
 //! | `Reject` | follower | I do not hold `prev`; go on from `hint`, or send a snapshot |
 //! | `Fenced` | anyone | your epoch is over; this one is in force |
+//! | `VoteRequest` | candidate | let me lead in that epoch; or: would you? |
+//! | `Vote` | voter | I do, I would, or I do not |
 
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +77,40 @@ pub struct Fenced {
     pub own: LeaderEpoch,
 }
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Would the vote be given? Nobody writes anything down, so that a replica which cannot win
+    /// disturbs nobody (Ongaro's dissertation, §9.6: pre-vote).
+    PreVote,
+    /// The vote.
+    Vote,
+}
+
+/// A replica would like to lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoteRequest {
+    /// The epoch that it would lead.
+    pub epoch: LeaderEpoch,
+    /// The last record of its log.
+    pub last: EntryId,
+    /// What it asks for.
+    pub stage: Stage,
+}
+
+/// The answer to a [`VoteRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vote {
+    /// The epoch that was asked for.
+    pub epoch: LeaderEpoch,
+    /// What was asked.
+    pub stage: Stage,
+    /// Whether the sender gives its vote, or would.
+    pub is_granted: bool,
+    /// The newest epoch that the sender knows.
+    pub seen: LeaderEpoch,
+}
+
 /// A message of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -86,4 +122,8 @@ pub enum Message {
     Reject(Reject),
     /// See [`Fenced`].
     Fenced(Fenced),
+    /// See [`VoteRequest`].
+    VoteRequest(VoteRequest),
+    /// See [`Vote`].
+    Vote(Vote),
 }

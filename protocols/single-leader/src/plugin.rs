@@ -17,6 +17,8 @@ pub enum Timer {
     CommitNotice,
     /// A follower asks again for a snapshot.
     Fetch,
+    /// A follower that has heard of no leader for too long asks for votes.
+    Election,
 }
 
 impl TimerKey for Timer {
@@ -25,6 +27,7 @@ impl TimerKey for Timer {
             Self::Heartbeat => 1,
             Self::CommitNotice => 2,
             Self::Fetch => 3,
+            Self::Election => 4,
         }
     }
 
@@ -33,6 +36,7 @@ impl TimerKey for Timer {
             1 => Some(Self::Heartbeat),
             2 => Some(Self::CommitNotice),
             3 => Some(Self::Fetch),
+            4 => Some(Self::Election),
             _ => None,
         }
     }

@@ -72,6 +72,9 @@ pub(crate) struct Progress {
     /// Refusals of messages up to this one were already acted upon.
     round_rewound: u64,
     rewound_at: Option<Mono>,
+    /// The newest message that it has answered, and when that was sent.
+    pub(crate) round_answered: u64,
+    pub(crate) confirmed_at: Option<Mono>,
 }
 
 impl Progress {
@@ -97,6 +100,8 @@ impl Progress {
             round_min: 0,
             round_rewound: 0,
             rewound_at: None,
+            round_answered: 0,
+            confirmed_at: None,
         }
     }
 
@@ -119,6 +124,12 @@ impl Progress {
         (self.durable, self.received, self.applied) = (Lsn::ZERO, Lsn::ZERO, Lsn::ZERO);
         self.probe(last.next());
         false
+    }
+
+    /// The follower obeyed this leadership when it had message `round`, which was sent at `at`.
+    pub(crate) fn answered(&mut self, round: u64, at: Option<Mono>) {
+        self.round_answered = self.round_answered.max(round);
+        self.confirmed_at = self.confirmed_at.max(at);
     }
 
     /// The follower holds what it says. Entries flow from here on, if they did not before.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
-    Containment, Effects, EntryId, ErrorKind, Position, ReadLevel, ReadVerdict, Ticket,
+    Containment, Effects, EntryId, ErrorKind, Lsn, Mono, Position, ReadLevel, ReadVerdict, Ticket,
 };
 
 use crate::Message;
@@ -24,6 +24,8 @@ enum Wait {
     /// The leader's first own entry must be visible (Raft §8: until then it does not know what its
     /// predecessors had acknowledged).
     Leadership,
+    /// A majority must answer this message of the leadership or a later one.
+    Confirmation(u64),
 }
 
 /// Reads that cannot be decided yet, oldest first.
@@ -40,7 +42,13 @@ impl HeldReads {
 
 impl SingleLeader {
     /// Decides whether and from which position on a read may be answered, or holds it.
-    pub(crate) fn on_read(&mut self, ticket: Ticket, level: &ReadLevel, fx: &mut Effects<Message>) {
+    pub(crate) fn on_read(
+        &mut self,
+        now: Mono,
+        ticket: Ticket,
+        level: &ReadLevel,
+        fx: &mut Effects<Message>,
+    ) {
         let wait = match level {
             ReadLevel::Local => {
                 let at = self.state.applied;
@@ -56,10 +64,13 @@ impl SingleLeader {
             }
             ReadLevel::Leader => Wait::Leadership,
         };
-        if let Some(verdict) = self.decide(ticket, wait) {
-            fx.reads.push(verdict);
-            return;
-        }
+        let wait = match self.decide(now, ticket, wait) {
+            Ok(verdict) => {
+                fx.reads.push(verdict);
+                return;
+            }
+            Err(wait) => wait,
+        };
         if self.state.held.queue.len() >= HELD_MAX
             && let Some((oldest, _)) = self.state.held.queue.pop_front()
         {
@@ -69,38 +80,83 @@ impl SingleLeader {
         self.state.held.queue.push_back((ticket, wait));
     }
 
-    /// Decides the held reads again, after something became visible or a leadership ended.
-    pub(crate) fn decide_held(&mut self, fx: &mut Effects<Message>) {
+    /// Decides the held reads again, after something became visible, was confirmed, or ended.
+    pub(crate) fn decide_held(&mut self, now: Mono, fx: &mut Effects<Message>) {
         for (ticket, wait) in std::mem::take(&mut self.state.held.queue) {
-            match self.decide(ticket, wait) {
-                Some(verdict) => fx.reads.push(verdict),
-                None => self.state.held.queue.push_back((ticket, wait)),
+            match self.decide(now, ticket, wait) {
+                Ok(verdict) => {
+                    if let (Wait::Confirmation(_), ReadVerdict::ServeAt { .. }) = (wait, &verdict) {
+                        fx.count("read-confirmed", 1);
+                    }
+                    fx.reads.push(verdict);
+                }
+                Err(wait) => self.state.held.queue.push_back((ticket, wait)),
             }
         }
     }
 
-    fn decide(&self, ticket: Ticket, wait: Wait) -> Option<ReadVerdict> {
-        match (wait, &self.part) {
-            (Wait::Contains(need), _) => decide_session(&self.state, ticket, need),
-            (Wait::Leadership, Part::Leading(leading)) => leading.decide_read(&self.state, ticket),
-            (Wait::Leadership, Part::Following(_)) if planted(Bug::FollowerServesLeaderRead) => {
-                let at = self.state.applied;
-                Some(ReadVerdict::ServeAt { ticket, at })
+    /// Ends a batch for reads: decides those that can be, and asks for what others wait for.
+    pub(crate) fn read_anew(&mut self, now: Mono, before: Lsn, fx: &mut Effects<Message>) {
+        let mut is_anew = self.state.applied != before;
+        if let Part::Leading(leading) = &mut self.part {
+            is_anew |= std::mem::take(&mut leading.is_confirmed_anew);
+        }
+        if is_anew && !self.state.held.queue.is_empty() {
+            self.decide_held(now, fx);
+        }
+        if let Part::Leading(leading) = &mut self.part {
+            leading.ask_for_confirmation(now, &self.state, fx);
+        }
+    }
+
+    /// Answers the read, or says what it waits for from here on.
+    fn decide(&mut self, now: Mono, ticket: Ticket, wait: Wait) -> Result<ReadVerdict, Wait> {
+        let elects = self.election.is_some();
+        let state = &self.state;
+        match (wait, &mut self.part) {
+            (Wait::Contains(need), _) => decide_session(state, ticket, need).ok_or(wait),
+            (Wait::Leadership | Wait::Confirmation(_), Part::Leading(leading)) => {
+                leading.decide_read(now, elects, wait, state)?;
+                let at = state.applied;
+                Ok(ReadVerdict::ServeAt { ticket, at })
             }
-            (Wait::Leadership, Part::Following(_)) => {
-                let error = Box::new(self.state.not_leader("read"));
-                Some(ReadVerdict::Refused { ticket, error })
+            (_, Part::Following(_)) if planted(Bug::FollowerServesLeaderRead) => {
+                let at = state.applied;
+                Ok(ReadVerdict::ServeAt { ticket, at })
+            }
+            (_, Part::Following(_)) => {
+                let error = Box::new(state.not_leader("read"));
+                Ok(ReadVerdict::Refused { ticket, error })
             }
         }
     }
 }
 
 impl Leading {
-    /// Everything acknowledged so far is visible here, once this leadership's own entries are.
-    fn decide_read(&self, state: &State, ticket: Ticket) -> Option<ReadVerdict> {
-        let at = state.applied;
-        self.is_ready(state)
-            .then_some(ReadVerdict::ServeAt { ticket, at })
+    /// Everything acknowledged so far is visible here, once this leadership's own entries are, and
+    /// nobody else leads.
+    fn decide_read(
+        &mut self,
+        now: Mono,
+        elects: bool,
+        wait: Wait,
+        state: &State,
+    ) -> Result<(), Wait> {
+        if !self.is_ready(state) {
+            return Err(wait);
+        }
+        if !elects || planted(Bug::StaleLeaderReads) || self.holds_lease(now, state) {
+            return Ok(());
+        }
+        match wait {
+            Wait::Confirmation(round) if self.is_confirmed_since(round) => Ok(()),
+            Wait::Confirmation(_) => Err(wait),
+            Wait::Leadership | Wait::Contains(_) => {
+                // Only what is sent from now on tells of the time after the read came.
+                self.is_confirmation_due = true;
+                Err(Wait::Confirmation(self.round + 1))
+            }
+        }
     }
 }
 

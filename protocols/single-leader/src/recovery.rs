@@ -4,15 +4,16 @@ use bytes::Bytes;
 
 use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
-    Boot, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, LeaderEpoch, LogOp, Lsn, NodeId,
-    RecoveredStream, ReplicaRole, Wall,
+    Boot, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, LeaderEpoch, LogOp, Lsn, Now,
+    RecoveredStream, Wall,
 };
 
+use crate::config::Failover;
+use crate::election::Election;
 use crate::following::Following;
 use crate::leading::Leading;
 use crate::local_log::{Extent, LocalLog, STREAM};
 use crate::plugin::Timer;
-use crate::progress::Progress;
 use crate::replica::{Part, SingleLeader};
 use crate::state::{HardState, Origin, State};
 use crate::window::Window;
@@ -23,11 +24,15 @@ impl SingleLeader {
     pub(crate) fn recover(boot: Boot<'_>, fx: &mut Effects<Message>) -> Result<Self, Error> {
         let config = Config::of(&boot.descriptor)?;
         let shard = boot.group.shard;
-        let leads = config.leader_of(&boot.descriptor, shard) == Some(boot.me);
+        let elects = config.failover == Failover::Elect;
+        // A replica without others has nobody to get back from what it lost, as has a named leader.
+        let is_alone = elects && boot.descriptor.voters(shard).eq([boot.me]);
+        let leads = is_alone || config.leader_of(&boot.descriptor, shard) == Some(boot.me);
         let found = Found::read(&boot)?;
         let mut log = found.local_log(&boot, config.cache_bytes);
         let join = found.join(&boot);
-        if leads && (boot.log.damaged || join == Join::Gap) {
+        let is_damaged = boot.log.damaged || join == Join::Gap;
+        if leads && is_damaged {
             return Err(corrupted(&boot, "the leader's log is damaged").with(
                 "remedy",
                 "appoint another replica in `leader`; this one is then repaired from it",
@@ -53,13 +58,29 @@ impl SingleLeader {
             visible_history: found.visible,
             descriptor: boot.descriptor,
         };
+        let seed = boot.seed;
         let mut state = State::new(origin, log);
+        if is_damaged && elects && !state.hard.has_forgotten {
+            let hard = HardState {
+                has_forgotten: true,
+                ..state.hard
+            };
+            state.establish(hard, fx);
+            fx.count("replica-forgot", hard.epoch.0);
+        }
+        let election = elects.then(|| Election::new(now.mono, seed, &state));
         // A replica that was fenced by a leader it has not met since does not lead on its own; see
         // `on_fenced`.
         let was_fenced = state.hard.epoch.0 > 0 && state.hard.leader.is_none();
-        if !leads || was_fenced {
+        if elects || !leads || was_fenced {
             let part = Part::Following(Following::default());
-            return Ok(Self { state, part });
+            let mut replica = Self {
+                state,
+                part,
+                election,
+            };
+            replica.begin_elections(now.mono, fx);
+            return Ok(replica);
         }
         let reuses = planted(Bug::EpochReusedAfterRestart) && state.hard.epoch.0 > 0;
         let epoch = if reuses {
@@ -67,16 +88,14 @@ impl SingleLeader {
         } else {
             state.hard.epoch.next()
         };
-        let leader = Some(state.me);
-        state.establish(HardState { epoch, leader }, fx);
+        state.establish(HardState::of(epoch, Some(state.me)), fx);
         fx.set_timer_in(Timer::Heartbeat, now.mono, state.config.heartbeat());
-        let next = state.log.last().lsn.next();
-        let followers = peers(&state)
-            .map(|(node, is_voter)| Progress::new(node, is_voter, next, now.mono))
-            .collect();
-        let inherited = state.log.window().from(state.applied.next());
-        let part = Part::Leading(Leading::new(followers, inherited.into_iter().flatten()));
-        Ok(Self { state, part })
+        let part = Part::Leading(Leading::of(now.mono, &state));
+        Ok(Self {
+            state,
+            part,
+            election,
+        })
     }
 
     /// The engine's state was replaced by a snapshot of the leader.
@@ -86,11 +105,12 @@ impl SingleLeader {
     /// acknowledged, and a copy that was counted is not given up.
     pub(crate) fn on_snapshot_installed(
         &mut self,
+        now: Now,
         position: EntryId,
         frontier: &Bytes,
         fx: &mut Effects<Message>,
     ) {
-        self.stand_down(fx);
+        self.stand_down(now.mono, fx);
         let forgotten = planted(Bug::SnapshotForgetsFrontier);
         let history = decode_frontier(frontier, position.lsn).filter(|_| !forgotten);
         if history.is_none() {
@@ -115,7 +135,7 @@ impl SingleLeader {
         self.part = Part::Following(Following::default());
         fx.clear_timer(Timer::Fetch);
         fx.count("snapshot-installed", position.lsn.0);
-        self.decide_held(fx);
+        self.decide_held(now.mono, fx);
     }
 
     /// A durable snapshot covers everything up to `position`: the log may be trimmed.
@@ -135,17 +155,6 @@ impl SingleLeader {
         let stream = STREAM;
         fx.log(LogOp::Checkpoint { stream, upto });
     }
-}
-
-/// The other replicas that hold data, and whether their copies count.
-fn peers(state: &State) -> impl Iterator<Item = (NodeId, bool)> + '_ {
-    let replicas = state.descriptor.replicas(state.group.shard).iter();
-    replicas.filter_map(|spec| match spec.role {
-        _ if spec.node == state.me => None,
-        ReplicaRole::Replica => Some((spec.node, true)),
-        ReplicaRole::Learner => Some((spec.node, false)),
-        ReplicaRole::Coordinator | ReplicaRole::Fallback | ReplicaRole::Relay => None,
-    })
 }
 
 /// How the log and the engine's state fit together.
@@ -181,7 +190,12 @@ impl Found {
         let epoch = hard.epoch.max(stream.last.epoch).max(newest(&visible));
         let leader = hard.leader.filter(|_| epoch == hard.epoch);
         Ok(Self {
-            hard: HardState { epoch, leader },
+            hard: HardState {
+                epoch,
+                leader,
+                vote: hard.vote.filter(|_| epoch == hard.epoch),
+                has_forgotten: hard.has_forgotten,
+            },
             stream,
             visible,
         })

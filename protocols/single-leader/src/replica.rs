@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use repertoire_core::sabotage::{Bug, planted};
-use repertoire_core::{Admission, Descriptor, Effects, Input, LogSeq, NodeId, Now, TimerKey};
+use repertoire_core::{
+    Admission, Descriptor, Effects, Input, LogSeq, Mono, NodeId, Now, PeerEvent, TimerKey,
+};
 
+use crate::election::Election;
 use crate::following::Following;
 use crate::leading::Leading;
 use crate::message::{Fenced, Message};
 use crate::plugin::Timer;
-use crate::state::{HardState, State};
+use crate::state::State;
 
 /// A replica of a single-leader group: one replica orders all writes, the others follow it.
 #[derive(Debug)]
 pub struct SingleLeader {
     pub(crate) state: State,
     pub(crate) part: Part,
+    /// In groups that elect their leaders.
+    pub(crate) election: Option<Election>,
 }
 
 /// What a replica does in its group.
@@ -40,7 +45,7 @@ impl SingleLeader {
     ) {
         match input {
             Input::Propose(proposals) => self.on_propose(proposals, fx),
-            Input::Read { ticket, level } => self.on_read(ticket, level, fx),
+            Input::Read { ticket, level } => self.on_read(now.mono, ticket, level, fx),
             Input::Message { from, message } => self.on_message(now, from, message, fx),
             Input::Timer(key) => self.on_timer(now, Timer::from_key(key), fx),
             Input::Durable(seq) => self.on_durable(now, seq, fx),
@@ -53,11 +58,11 @@ impl SingleLeader {
                     leading.on_log_read(now, ticket, slice, &self.state, fx);
                 }
             }
-            Input::Peer { peer, event } => {
-                if let Part::Leading(leading) = &mut self.part {
-                    leading.on_peer(peer, event, fx);
-                }
-            }
+            Input::Peer { peer, event } => match &mut self.part {
+                Part::Leading(leading) => leading.on_peer(peer, event, fx),
+                Part::Following(_) if event == PeerEvent::Up => self.on_peer_up(peer, fx),
+                Part::Following(_) => {}
+            },
             Input::Descriptor(descriptor) => self.on_descriptor(descriptor, fx),
             Input::SnapshotSent { to, position } => {
                 if let Part::Leading(leading) = &mut self.part {
@@ -65,7 +70,7 @@ impl SingleLeader {
                 }
             }
             Input::SnapshotInstalled { position, frontier } => {
-                self.on_snapshot_installed(position, &frontier, fx);
+                self.on_snapshot_installed(now, position, &frontier, fx);
             }
             Input::Checkpointed(position) => self.on_checkpointed(position, fx),
             // One replica orders all writes: there are no conflicts to resolve.
@@ -86,9 +91,10 @@ impl SingleLeader {
                 following.answer(&self.state, fx);
             }
         }
-        if self.state.applied != before {
-            self.decide_held(fx);
+        if let Some(election) = &mut self.election {
+            election.answer(&self.state, fx);
         }
+        self.read_anew(now.mono, before, fx);
         self.announce(fx);
     }
 
@@ -122,7 +128,7 @@ impl SingleLeader {
         match (message, &mut self.part) {
             (Message::Append(append), Part::Leading(_)) => {
                 if append.epoch > self.state.hard.epoch {
-                    self.stand_down(fx);
+                    self.stand_down(now.mono, fx);
                     self.on_message(now, from, Message::Append(append), fx);
                 } else {
                     let (seen, own) = (self.state.hard.epoch, append.epoch);
@@ -131,7 +137,12 @@ impl SingleLeader {
                 }
             }
             (Message::Append(append), Part::Following(following)) => {
+                let epoch = append.epoch;
                 following.on_append(now.mono, from, append, &mut self.state, fx);
+                let hard = &self.state.hard;
+                if hard.epoch == epoch && hard.leader == Some(from) {
+                    self.heard_leader(now.mono);
+                }
             }
             (Message::Ack(ack), Part::Leading(leading)) => {
                 leading.on_ack(now, from, &ack, &self.state, fx);
@@ -139,7 +150,13 @@ impl SingleLeader {
             (Message::Reject(reject), Part::Leading(leading)) => {
                 leading.on_reject(now, from, &reject, &self.state, fx);
             }
-            (Message::Fenced(fenced), Part::Leading(_)) => self.on_fenced(fenced, fx),
+            (Message::Fenced(fenced), Part::Leading(_)) => self.on_fenced(now.mono, fenced, fx),
+            (Message::VoteRequest(request), _) => {
+                self.on_vote_request(now.mono, from, request, fx);
+            }
+            (Message::Vote(vote), Part::Following(_)) => self.on_vote(now, from, vote, fx),
+            // Votes that came after there were enough.
+            (Message::Vote(_), Part::Leading(_)) => {}
             // Answers to what this replica said while it led.
             (Message::Ack(_) | Message::Reject(_) | Message::Fenced(_), Part::Following(_)) => {}
         }
@@ -148,22 +165,18 @@ impl SingleLeader {
     /// Somebody obeys a newer leadership, or another one of this very epoch. Who leads is not said,
     /// so this replica does not lead again before it has followed that leader: its log may lack
     /// what the group has acknowledged.
-    fn on_fenced(&mut self, fenced: Fenced, fx: &mut Effects<Message>) {
+    fn on_fenced(&mut self, now: Mono, fenced: Fenced, fx: &mut Effects<Message>) {
         let is_late = fenced.own != self.state.hard.epoch && !planted(Bug::FenceFromThePast);
         if is_late || fenced.seen < fenced.own {
             fx.count("fence-outdated", fenced.own.0);
             return;
         }
-        self.stand_down(fx);
-        let hard = HardState {
-            epoch: fenced.seen,
-            leader: None,
-        };
-        self.state.establish(hard, fx);
+        self.stand_down(now, fx);
+        self.state.adopt(fenced.seen, None, fx);
     }
 
     /// Ends a leadership.
-    pub(crate) fn stand_down(&mut self, fx: &mut Effects<Message>) {
+    pub(crate) fn stand_down(&mut self, now: Mono, fx: &mut Effects<Message>) {
         let Part::Leading(leading) = &mut self.part else {
             return;
         };
@@ -172,14 +185,17 @@ impl SingleLeader {
         fx.clear_timer(Timer::Heartbeat);
         fx.clear_timer(Timer::CommitNotice);
         fx.count("leader-stood-down", self.state.hard.epoch.0);
-        self.decide_held(fx);
+        self.await_leader(now, fx);
+        self.decide_held(now, fx);
     }
 
     fn on_timer(&mut self, now: Now, timer: Option<Timer>, fx: &mut Effects<Message>) {
         match (timer, &mut self.part) {
             (Some(Timer::Heartbeat), Part::Leading(leading)) => {
                 leading.on_heartbeat(now, &self.state, fx);
+                self.give_up_without_quorum(now.mono, fx);
             }
+            (Some(Timer::Election), Part::Following(_)) => self.on_election_timer(now, fx),
             (Some(Timer::CommitNotice), Part::Leading(leading)) => {
                 leading.on_commit_notice(&self.state, fx);
             }
@@ -188,7 +204,7 @@ impl SingleLeader {
             }
             // A timer of a part that is over.
             (Some(Timer::Heartbeat | Timer::CommitNotice), Part::Following(_))
-            | (Some(Timer::Fetch), Part::Leading(_))
+            | (Some(Timer::Fetch | Timer::Election), Part::Leading(_))
             | (None, Part::Leading(_) | Part::Following(_)) => {}
         }
     }
@@ -201,6 +217,7 @@ impl SingleLeader {
         {
             leading.begin(now, &mut self.state, fx);
         }
+        self.count_votes(now, fx);
     }
 
     /// Takes new settings over. Leader and replicas are those of the boot: changing them takes an
@@ -211,8 +228,9 @@ impl SingleLeader {
             fx.count("descriptor-invalid", descriptor.config_epoch.0);
             return;
         };
-        let same_leader = config.leader_of(&descriptor, shard)
-            == self.state.config.leader_of(&self.state.descriptor, shard);
+        let same_leader = config.failover == self.state.config.failover
+            && config.leader_of(&descriptor, shard)
+                == self.state.config.leader_of(&self.state.descriptor, shard);
         if same_leader && descriptor.replicas(shard) == self.state.descriptor.replicas(shard) {
             self.state.config = config;
             self.state.descriptor = descriptor;

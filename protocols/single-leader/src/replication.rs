@@ -31,6 +31,7 @@ impl Leading {
             self.feed(index, now.mono, state, fx);
         }
         let visible = state.applied;
+        self.date_messages(now.mono, state);
         let is_behind = |f: &Progress| f.phase == Phase::Replicate && f.commit_sent < visible;
         if !self.is_notice_due && self.followers.iter().any(is_behind) {
             self.is_notice_due = true;
@@ -88,6 +89,26 @@ impl Leading {
             }
             send_empty(follower, round, state, fx);
         }
+        self.date_messages(now.mono, state);
+    }
+
+    /// Reads wait to hear that this replica still leads: asks everybody, once for all of them.
+    pub(crate) fn ask_for_confirmation(
+        &mut self,
+        now: Mono,
+        state: &State,
+        fx: &mut Effects<Message>,
+    ) {
+        if !std::mem::take(&mut self.is_confirmation_due) {
+            return;
+        }
+        let Self {
+            followers, round, ..
+        } = self;
+        for follower in followers.iter_mut().filter(|follower| follower.is_up) {
+            send_empty(follower, round, state, fx);
+        }
+        self.date_messages(now, state);
     }
 
     /// Tells followers what has become visible, when no entries took the news along.
@@ -114,11 +135,17 @@ impl Leading {
             return None;
         }
         let (latest, last) = (self.round, state.log.last().lsn);
+        let sent = self.sent_at.of(standing.round);
         let follower = self
             .followers
             .iter_mut()
             .find(|follower| follower.node == from)?;
-        follower.admits(standing, latest, last).then_some(follower)
+        if !follower.admits(standing, latest, last) {
+            return None;
+        }
+        follower.answered(standing.round, sent);
+        self.is_confirmed_anew = true;
+        Some(follower)
     }
 
     pub(crate) fn on_ack(

@@ -6,23 +6,36 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use repertoire_core::{
-    Admission, Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, LeaderEpoch, LogOp,
-    LogSeq, Lsn, NodeId,
+    Acks, Admission, Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, LeaderEpoch,
+    LogOp, LogSeq, Lsn, NodeId,
 };
 
+use crate::config::Failover;
 use crate::local_log::LocalLog;
 use crate::read_path::HeldReads;
 use crate::{Config, Message};
 
 /// What must survive a power cut whatever the keyspace's durability: the newest leadership that
-/// this replica has obeyed, and whose it was (Raft's term and vote).
+/// this replica knows of, whose it is, and whom it voted for (Raft's term and vote).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HardState {
     /// The newest epoch seen.
     pub(crate) epoch: LeaderEpoch,
-    /// Who leads in it. `None`: this replica was fenced, and has not heard by whom; it does not
-    /// lead again on its own.
+    /// Who leads in it. `None`: nobody has won yet, or this replica was fenced and has not heard by
+    /// whom; it does not lead again on its own.
     pub(crate) leader: Option<NodeId>,
+    /// Who has this replica's vote in it.
+    pub(crate) vote: Option<NodeId>,
+    /// The disk has lost something. That may have been a vote, or what was acknowledged: this replica
+    /// neither votes nor stands for election, and its copies do not count.
+    pub(crate) has_forgotten: bool,
+}
+
+/// The first version, which had no elections.
+#[derive(Deserialize)]
+struct HardStateV1 {
+    epoch: LeaderEpoch,
+    leader: Option<NodeId>,
 }
 
 impl HardState {
@@ -32,13 +45,29 @@ impl HardState {
             return Some(Self::default());
         }
         let (version, rest) = bytes.split_first()?;
-        (*version == 1).then(|| postcard::from_bytes(rest).ok())?
+        match version {
+            1 => {
+                let old: HardStateV1 = postcard::from_bytes(rest).ok()?;
+                Some(Self::of(old.epoch, old.leader))
+            }
+            2 => postcard::from_bytes(rest).ok(),
+            _ => None,
+        }
+    }
+
+    /// A leadership, in which this replica has voted for nobody.
+    pub(crate) fn of(epoch: LeaderEpoch, leader: Option<NodeId>) -> Self {
+        Self {
+            epoch,
+            leader,
+            ..Self::default()
+        }
     }
 
     /// `version u8 | postcard`.
     pub(crate) fn encode(self) -> Bytes {
         // Serialising a flat struct into a growing vector has no failure path.
-        let mut bytes = vec![1];
+        let mut bytes = vec![2];
         bytes.extend(postcard::to_stdvec(&self).unwrap_or_default());
         bytes.into()
     }
@@ -136,6 +165,23 @@ impl State {
         self.hard_seq = fx.log(LogOp::HardState(hard.encode()));
     }
 
+    /// Learns of a leadership, by its leader or by others. A vote is kept for its epoch, and what
+    /// was forgotten stays forgotten.
+    pub(crate) fn adopt(
+        &mut self,
+        epoch: LeaderEpoch,
+        leader: Option<NodeId>,
+        fx: &mut Effects<Message>,
+    ) {
+        let hard = HardState {
+            epoch,
+            leader,
+            vote: self.hard.vote.filter(|_| epoch == self.hard.epoch),
+            has_forgotten: self.hard.has_forgotten,
+        };
+        self.establish(hard, fx);
+    }
+
     /// Whether the hard state is on stable storage.
     pub(crate) fn is_established(&self) -> bool {
         self.durable_seq >= self.hard_seq
@@ -145,6 +191,12 @@ impl State {
     pub(crate) fn on_durable(&mut self, seq: LogSeq) {
         self.durable_seq = self.durable_seq.max(seq);
         self.log.on_durable(seq);
+    }
+
+    /// What the first entry of a leadership waits for on its own account. An elected leader shows with
+    /// it that it can serve the keyspace.
+    pub(crate) fn barrier_acks(&self) -> Option<Acks> {
+        (self.config.failover == Failover::Elect).then_some(self.descriptor.options.acks)
     }
 
     /// Makes whole entries up to `upto` visible: hands them to the engine, in order, with the

@@ -63,17 +63,28 @@ impl Story {
             Some("os") => Durability::Os,
             _ => Durability::Disk,
         };
+        if let Some(acks) = args.take_key("acks") {
+            descriptor.options.acks = parse_acks(acks)?;
+        }
         let mut settings = Vec::new();
+        if let Some(failover) = args.take_key("failover") {
+            settings.push(format!(r#""failover": "{failover}""#));
+        }
+        if let Some(answer) = args.take_key("lease_reads") {
+            settings.push(format!(r#""lease_reads": {answer}"#));
+        }
         for name in ["append_bytes_max", "window_bytes", "cache_bytes"] {
             if let Some(value) = args.take_key(name) {
                 settings.push(format!(r#""{name}": {value}"#));
             }
         }
+        let is_elected = settings.iter().any(|setting| setting.contains("elect"));
         args.reject_next()?;
         descriptor.plugin_options = format!(r#"{{"single-leader": {{{}}}}}"#, settings.join(","));
         let mut cluster = Cluster::new(descriptor);
         cluster.drive_bounded();
-        cluster.tick(2, true);
+        // Long enough for a first election, and for the news of it.
+        cluster.tick(if is_elected { 52 } else { 2 }, true);
         cluster.take_trace();
         self.cluster = Some(cluster);
         Ok(())

@@ -42,6 +42,17 @@ pub(crate) fn message(message: &Message) -> String {
             let (own, seen) = (fenced.own.0, fenced.seen.0);
             format!("fenced: epoch {own} is over, {seen} is in force")
         }
+        Message::VoteRequest(request) => {
+            let (stage, epoch) = (request.stage, request.epoch.0);
+            format!(
+                "asks for {stage:?} in epoch {epoch}, log ends at {}",
+                request.last
+            )
+        }
+        Message::Vote(vote) => {
+            let word = if vote.is_granted { "yes" } else { "no" };
+            format!("{word} to {:?} in epoch {}", vote.stage, vote.epoch.0)
+        }
     }
 }
 

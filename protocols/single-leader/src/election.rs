@@ -1,0 +1,388 @@
+//! Elections: who asks for votes and when, who gives one, and when there are enough (Raft §5.2–5.4).
+//!
+//! ```text
+//!             silence for an election timeout            quorum would           quorum does
+//!   follower ─────────────────────────────────▶ pre-vote ────────────▶ vote ────────────────▶ leader
+//!      ▲                                            │                    │                       │
+//!      └──────── a leader speaks, a newer epoch ────┴────────────────────┘                       │
+//!      └──────── a newer epoch, or no quorum has answered for an election timeout ───────────────┘
+//! ```
+//!
+//! A quorum is a majority, and large enough to meet every set of replicas whose copies satisfied the
+//! keyspace's ack mode: at least one voter then holds what was acknowledged, and gives its vote only
+//! to a log that holds as much.
+//!
+//! Nobody gives a vote who has heard of a leader within an election timeout, or who was started
+//! within one: leases rest on this; see [`lease`](crate::lease).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use repertoire_core::sabotage::{Bug, planted};
+use repertoire_core::{Acks, Effects, LeaderEpoch, Mono, NodeId, Now};
+
+use crate::Message;
+use crate::leading::Leading;
+use crate::message::{Stage, Vote, VoteRequest};
+use crate::plugin::Timer;
+use crate::replica::{Part, SingleLeader};
+use crate::state::{HardState, State};
+
+/// What a replica of a group that elects its leaders keeps.
+#[derive(Debug)]
+pub(crate) struct Election {
+    /// The last time that a leader was heard of, or that the process was started.
+    heard: Mono,
+    /// Whether `heard` holds others back; not on a disk that has never seen a leader.
+    is_loyal: bool,
+    /// When the silence began that ends in an election.
+    quiet_since: Mono,
+    /// The silence that this replica bears, drawn anew each time.
+    patience: Duration,
+    /// Draws are a function of the boot's seed.
+    draw: u64,
+    campaign: Option<Campaign>,
+    /// A vote that is due once it is durable.
+    owed: Option<(NodeId, LeaderEpoch)>,
+}
+
+/// An attempt to become leader.
+#[derive(Debug)]
+struct Campaign {
+    epoch: LeaderEpoch,
+    stage: Stage,
+    /// Who gave, or would give, its vote; this replica included.
+    granted: BTreeSet<NodeId>,
+}
+
+impl Election {
+    pub(crate) fn new(now: Mono, seed: u64, state: &State) -> Self {
+        let is_fresh = state.hard.epoch.0 == 0;
+        let mut election = Self {
+            heard: now,
+            is_loyal: !is_fresh,
+            quiet_since: now,
+            patience: Duration::ZERO,
+            draw: seed,
+            campaign: None,
+            owed: None,
+        };
+        election.redraw(state);
+        if voters(state).eq([state.me]) {
+            election.patience = Duration::ZERO;
+        } else if is_fresh && voters(state).next() == Some(state.me) {
+            // Somebody has to be the first, and waits for nothing but the others' links.
+            election.patience = state.config.heartbeat();
+        }
+        election
+    }
+
+    /// A leader has spoken.
+    pub(crate) fn heard(&mut self, now: Mono) {
+        (self.heard, self.quiet_since) = (now, now);
+        self.is_loyal = true;
+        self.campaign = None;
+    }
+
+    /// Draws how long the next silence may be: one to two election timeouts.
+    fn redraw(&mut self, state: &State) {
+        // SplitMix64 (Steele, Lea, Flood 2014).
+        self.draw = self.draw.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.draw;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let z = z ^ (z >> 31);
+        let timeout = state.config.election_timeout();
+        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX).max(1);
+        self.patience = timeout + Duration::from_nanos(z % nanos);
+    }
+
+    fn deadline(&self) -> Mono {
+        self.quiet_since.after(self.patience)
+    }
+
+    /// Whether this replica has promised to let the leader be that it knows of.
+    fn is_bound(&self, now: Mono, state: &State) -> bool {
+        self.is_loyal && now.since(self.heard) < state.config.election_timeout()
+    }
+
+    /// Gives a vote that is durable now.
+    pub(crate) fn answer(&mut self, state: &State, fx: &mut Effects<Message>) {
+        let is_early = !state.is_established() && !planted(Bug::VoteBeforeDurable);
+        if let Some((to, epoch)) = self.owed.take_if(|_| !is_early) {
+            let vote = Vote {
+                epoch,
+                stage: Stage::Vote,
+                is_granted: state.hard.epoch == epoch && state.hard.vote == Some(to),
+                seen: state.hard.epoch,
+            };
+            fx.send(to, Message::Vote(vote));
+        }
+    }
+}
+
+/// The replicas that vote, in the order of their placement.
+pub(crate) fn voters(state: &State) -> impl Iterator<Item = NodeId> + '_ {
+    state.descriptor.voters(state.group.shard)
+}
+
+// ANCHOR: election_quorum
+/// Votes that make a leader in a group of `voters`: a majority, and enough to meet each set of
+/// replicas that `acks` waits for. Of `async`, which waits for nobody, nothing is protected.
+pub(crate) fn election_quorum(voters: usize, acks: Acks) -> usize {
+    let majority = voters / 2 + 1;
+    let copies = match acks.copies(voters) {
+        0 | 1 => voters,
+        copies => copies,
+    };
+    majority.max((voters + 1).saturating_sub(copies))
+}
+// ANCHOR_END: election_quorum
+
+impl SingleLeader {
+    /// Whether this replica may give votes, and ask for them.
+    fn is_electorate(&self) -> bool {
+        let state = &self.state;
+        !state.hard.has_forgotten && voters(state).any(|node| node == state.me)
+    }
+
+    /// The leader that this replica obeys has spoken.
+    pub(crate) fn heard_leader(&mut self, now: Mono) {
+        if let Some(election) = &mut self.election {
+            election.heard(now);
+        }
+    }
+
+    /// Starts the clock that ends in an election, from now on.
+    pub(crate) fn await_leader(&mut self, now: Mono, fx: &mut Effects<Message>) {
+        if !self.is_electorate() {
+            return;
+        }
+        if let Some(election) = &mut self.election {
+            election.quiet_since = now;
+            election.campaign = None;
+            election.redraw(&self.state);
+            fx.set_timer_in(Timer::Election, now, election.patience);
+        }
+    }
+
+    /// At boot: the clock runs with the patience that was drawn then.
+    pub(crate) fn begin_elections(&mut self, now: Mono, fx: &mut Effects<Message>) {
+        if self.is_electorate()
+            && let Some(election) = &self.election
+        {
+            fx.set_timer_in(Timer::Election, now, election.patience);
+        }
+    }
+
+    pub(crate) fn on_election_timer(&mut self, now: Now, fx: &mut Effects<Message>) {
+        let is_leading = matches!(self.part, Part::Leading(_));
+        let Some(election) = self.election.as_mut().filter(|_| !is_leading) else {
+            return;
+        };
+        let deadline = election.deadline();
+        if now.mono < deadline {
+            // Somebody was heard of since the timer was set.
+            fx.set_timer_in(Timer::Election, now.mono, deadline.since(now.mono));
+            return;
+        }
+        self.await_leader(now.mono, fx);
+        let epoch = self.state.hard.epoch.next();
+        self.campaign(now, epoch, Stage::PreVote, fx);
+    }
+
+    /// Asks the others. The own vote is the first one.
+    fn campaign(&mut self, now: Now, epoch: LeaderEpoch, stage: Stage, fx: &mut Effects<Message>) {
+        let me = self.state.me;
+        if stage == Stage::Vote {
+            let hard = HardState {
+                vote: Some(me),
+                ..HardState::of(epoch, None)
+            };
+            self.state.establish(hard, fx);
+            fx.count("election-begun", epoch.0);
+        }
+        if let Some(election) = &mut self.election {
+            election.campaign = Some(Campaign {
+                epoch,
+                stage,
+                granted: BTreeSet::from([me]),
+            });
+        }
+        for to in voters(&self.state).filter(|to| *to != me) {
+            self.request_vote(to, fx);
+        }
+        self.count_votes(now, fx);
+    }
+
+    fn request_vote(&self, to: NodeId, fx: &mut Effects<Message>) {
+        let campaign = self.election.as_ref().and_then(|e| e.campaign.as_ref());
+        if let Some(campaign) = campaign.filter(|campaign| !campaign.granted.contains(&to)) {
+            let request = VoteRequest {
+                epoch: campaign.epoch,
+                last: self.state.log.last(),
+                stage: campaign.stage,
+            };
+            fx.send(to, Message::VoteRequest(request));
+        }
+    }
+
+    /// A link works again: what was asked over it before is lost.
+    pub(crate) fn on_peer_up(&self, peer: NodeId, fx: &mut Effects<Message>) {
+        if voters(&self.state).any(|node| node == peer) {
+            self.request_vote(peer, fx);
+        }
+    }
+
+    pub(crate) fn on_vote_request(
+        &mut self,
+        now: Mono,
+        from: NodeId,
+        request: VoteRequest,
+        fx: &mut Effects<Message>,
+    ) {
+        let is_voter = voters(&self.state).any(|node| node == from);
+        if self.election.is_none() || !self.is_electorate() || !is_voter {
+            return;
+        }
+        let is_granted = self.would_vote(now, from, &request);
+        let state = &mut self.state;
+        if request.stage == Stage::Vote && is_granted {
+            if state.hard.epoch != request.epoch || state.hard.vote != Some(from) {
+                self.stand_down(now, fx);
+                let hard = HardState {
+                    vote: Some(from),
+                    ..HardState::of(request.epoch, None)
+                };
+                self.state.establish(hard, fx);
+            }
+            if let Some(election) = &mut self.election {
+                election.quiet_since = now;
+                election.campaign = None;
+                election.owed = Some((from, request.epoch));
+            }
+            return;
+        }
+        let vote = Vote {
+            epoch: request.epoch,
+            stage: request.stage,
+            is_granted,
+            seen: state.hard.epoch,
+        };
+        fx.send(from, Message::Vote(vote));
+    }
+
+    /// Whether the candidate gets, or would get, this replica's vote.
+    fn would_vote(&self, now: Mono, candidate: NodeId, request: &VoteRequest) -> bool {
+        let state = &self.state;
+        let is_bound = match &self.part {
+            Part::Leading(leading) => leading.holds_quorum(now, state),
+            Part::Following(_) => self
+                .election
+                .as_ref()
+                .is_some_and(|election| election.is_bound(now, state)),
+        };
+        if is_bound {
+            return false;
+        }
+        let is_free = match request.epoch.cmp(&state.hard.epoch) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Greater => true,
+            std::cmp::Ordering::Equal => {
+                let is_same = state.hard.vote == Some(candidate);
+                let is_unused = state.hard.vote.is_none() && state.hard.leader.is_none();
+                let is_changed =
+                    planted(Bug::SecondVoteInEpoch) && state.hard.vote != Some(state.me);
+                request.stage == Stage::Vote && (is_same || is_unused || is_changed)
+            }
+        };
+        let own = state.log.last();
+        let is_as_new = (request.last.epoch, request.last.lsn) >= (own.epoch, own.lsn)
+            || planted(Bug::VoteForOlderLog);
+        is_free && is_as_new
+    }
+
+    pub(crate) fn on_vote(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        vote: Vote,
+        fx: &mut Effects<Message>,
+    ) {
+        if vote.seen > self.state.hard.epoch && self.election.is_some() {
+            // The group has moved on: to win, this replica has to ask for a later epoch.
+            self.stand_down(now.mono, fx);
+            self.state.adopt(vote.seen, None, fx);
+            if let Some(election) = &mut self.election {
+                election.campaign = None;
+            }
+            return;
+        }
+        let campaign = self.election.as_mut().and_then(|e| e.campaign.as_mut());
+        let Some(campaign) = campaign.filter(|c| c.epoch == vote.epoch && c.stage == vote.stage)
+        else {
+            return;
+        };
+        if vote.is_granted {
+            campaign.granted.insert(from);
+            self.count_votes(now, fx);
+        }
+    }
+
+    /// Goes a stage further when there are enough votes. The own one counts once it is durable.
+    pub(crate) fn count_votes(&mut self, now: Now, fx: &mut Effects<Message>) {
+        let campaign = self.election.as_ref().and_then(|e| e.campaign.as_ref());
+        let Some(campaign) = campaign else {
+            return;
+        };
+        let count = voters(&self.state).count();
+        let mut quorum = election_quorum(count, self.state.descriptor.options.acks);
+        if planted(Bug::ElectionQuorumMinusOne) {
+            quorum = quorum.saturating_sub(1).max(1);
+        }
+        if campaign.granted.len() < quorum || campaign.epoch < self.state.hard.epoch {
+            return;
+        }
+        match campaign.stage {
+            Stage::PreVote => {
+                let epoch = campaign.epoch;
+                self.campaign(now, epoch, Stage::Vote, fx);
+            }
+            Stage::Vote if self.state.is_established() => self.lead(now, fx),
+            Stage::Vote => {}
+        }
+    }
+
+    /// Elected: begins the leadership, for which everything is durable already.
+    fn lead(&mut self, now: Now, fx: &mut Effects<Message>) {
+        if let Some(election) = &mut self.election {
+            election.campaign = None;
+        }
+        let state = &mut self.state;
+        state.hard.leader = Some(state.me);
+        let mut leading = Leading::of(now.mono, state);
+        leading.begin(now, state, fx);
+        self.part = Part::Leading(leading);
+        fx.clear_timer(Timer::Election);
+        fx.clear_timer(Timer::Fetch);
+        fx.set_timer_in(Timer::Heartbeat, now.mono, self.state.config.heartbeat());
+        fx.count("leader-elected", self.state.hard.epoch.0);
+    }
+
+    /// A leader that no quorum answers to any more stops leading: its clients must not wait for it,
+    /// and what it would still acknowledge on its own might be lost.
+    pub(crate) fn give_up_without_quorum(&mut self, now: Mono, fx: &mut Effects<Message>) {
+        let Part::Leading(leading) = &self.part else {
+            return;
+        };
+        if self.election.is_some() && !leading.holds_quorum(now, &self.state) {
+            self.state.hard.leader = None;
+            self.stand_down(now, fx);
+            fx.count("leader-without-quorum", self.state.hard.epoch.0);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "election_test.rs"]
+mod tests;
