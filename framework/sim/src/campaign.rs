@@ -9,7 +9,7 @@ use crate::fault::mix::FaultTally;
 use crate::report::{CampaignReport, RunReport};
 use crate::rng::mix;
 use crate::run::run;
-use crate::sometimes::Situation;
+use crate::sometimes::{Needs, Situation};
 
 /// Seeds from which on every planned situation must have been reached.
 const SEEDS_FOR_ALL: u64 = 400;
@@ -142,10 +142,15 @@ fn summarize(config: &CampaignConfig, reports: &[RunReport], seconds: f64) -> Ca
         summary.steps_per_second = summary.steps as f64 / seconds;
     }
     if config.seeds >= SEEDS_FOR_ALL {
-        let replicates = subject(&config.protocol).is_some_and(|subject| subject.replicates);
+        let tested = subject(&config.protocol);
+        let is_possible = |needs: Needs| match needs {
+            Needs::Nothing => true,
+            Needs::Copies => tested.is_some_and(|subject| subject.replicates),
+            Needs::Elections => tested.is_some_and(|subject| subject.elects),
+        };
         let missing = Situation::ALL
             .iter()
-            .filter(|case| replicates || !case.needs_copies())
+            .filter(|case| is_possible(case.needs()))
             .filter(|case| summary.sometimes.get(case.name()) == Some(&0));
         summary.never_reached = missing.map(|case| case.name().to_owned()).collect();
     }

@@ -1,6 +1,7 @@
 //! The world of one run: nodes, network, clients, and what the harness knows of them.
 
 mod boot;
+mod elections;
 mod engine_desk;
 mod event;
 mod expiry;
@@ -35,6 +36,7 @@ use crate::rng::Rng;
 use crate::sometimes::Reached;
 use crate::trace::Trace;
 use crate::watch::Stamp;
+use elections::Elections;
 pub(crate) use event::{Event, Undo};
 use event::{LogAnswer, Parcel, ReplyOut};
 pub(crate) use node::Node;
@@ -50,6 +52,7 @@ pub(crate) struct Known {
     pub(crate) digests: Digests,
     /// What clients believe the swapped keys to hold.
     pub(crate) swapped: Vec<Option<Stamp>>,
+    pub(crate) elections: Elections,
 }
 
 /// The world.
@@ -120,6 +123,7 @@ impl<'c, C: Cast> World<'c, C> {
             log: LogCanon::default(),
             digests: Digests::default(),
             swapped: vec![None; usize::from(plan.keys)],
+            elections: Elections::default(),
         });
         let chances = (1..).map(|kind| rng.fork(kind));
         let chances = chances.take(Fault::ALL.len()).collect();

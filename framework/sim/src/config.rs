@@ -1,6 +1,6 @@
 //! What to run: one seed, or a campaign over many.
 
-use repertoire_core::Descriptor;
+use repertoire_core::{Descriptor, Durability};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::mix::FaultMix;
@@ -41,6 +41,8 @@ pub struct RunConfig {
     pub faults: Option<FaultMix>,
     /// Fault kinds to leave out of a drawn mix.
     pub without: Vec<crate::Fault>,
+    /// Whether replicas elect their leaders where they can; drawn when absent.
+    pub elections: Option<bool>,
 }
 
 impl RunConfig {
@@ -55,6 +57,7 @@ impl RunConfig {
             nodes: None,
             faults: None,
             without: Vec::new(),
+            elections: None,
         }
     }
 
@@ -73,8 +76,9 @@ impl RunConfig {
     }
 }
 
-/// Draws protocol options for a keyspace of the run: small windows, short intervals, a leader.
-pub type Tune = fn(&mut Descriptor, &mut Rng);
+/// Draws protocol options for a keyspace of the run: small windows, short intervals, a leader or
+/// elections, which the second argument may decide.
+pub type Tune = fn(&mut Descriptor, Option<bool>, &mut Rng);
 
 /// A protocol as the simulator sees it.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +87,8 @@ pub struct Subject {
     pub name: &'static str,
     /// Whether it keeps more than one copy.
     pub replicates: bool,
+    /// Whether its replicas can elect a leader.
+    pub elects: bool,
     /// Draws its options.
     pub tune: Tune,
 }
@@ -92,12 +98,14 @@ pub const SUBJECTS: [Subject; 2] = [
     Subject {
         name: "single-leader",
         replicates: true,
+        elects: true,
         tune: tune_single_leader,
     },
     Subject {
         name: "standalone",
         replicates: false,
-        tune: |_, _| {},
+        elects: false,
+        tune: |_, _, _| {},
     },
 ];
 
@@ -109,17 +117,35 @@ pub fn subject(name: &str) -> Option<Subject> {
         .find(|subject| subject.name == name)
 }
 
-fn tune_single_leader(descriptor: &mut Descriptor, rng: &mut Rng) {
+fn tune_single_leader(descriptor: &mut Descriptor, elections: Option<bool>, rng: &mut Rng) {
     let shard = repertoire_core::ShardId(0);
     let voters: Vec<u64> = descriptor.voters(shard).map(|node| node.0).collect();
     let leader = *rng.pick(&voters);
+    // What one copy holds is lost with its leader, as its acknowledgement says: here nothing may be.
+    let options = &descriptor.options;
+    let is_kept = voters.len() == 1 || options.acks.copies(voters.len()) > 1;
+    let drawn = rng.one_in(2);
+    let elects = elections.unwrap_or(drawn) && is_kept && options.durability == Durability::Disk;
     let append = 1024 << rng.below(6);
     let window = append << rng.below(4);
     let cache = if rng.one_in(2) { 4096 } else { 1 << 20 };
-    let heartbeat = rng.between(10, 60);
+    // Elections are many when a leader is missed before most faults have passed. A timeout has to be
+    // a good deal longer than it takes to send a vote and to make it durable.
+    let heartbeat = if elects {
+        rng.between(5, 12)
+    } else {
+        rng.between(10, 60)
+    };
     let notice = rng.between(1, 5);
+    let timeout = heartbeat * rng.between(7, 12);
+    let lease = rng.one_in(2);
+    let failover = if elects {
+        format!(r#""failover": "elect", "election_timeout_ms": {timeout}, "lease_reads": {lease}"#)
+    } else {
+        format!(r#""leader": {leader}"#)
+    };
     descriptor.plugin_options = format!(
-        r#"{{"single-leader": {{"leader": {leader}, "heartbeat_interval_ms": {heartbeat},
+        r#"{{"single-leader": {{{failover}, "heartbeat_interval_ms": {heartbeat},
         "window_bytes": {window}, "append_bytes_max": {append}, "cache_bytes": {cache},
         "commit_notice_delay_ms": {notice}}}}}"#
     );

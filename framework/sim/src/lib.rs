@@ -37,4 +37,4 @@ pub use planted::Hunt;
 pub use report::{CampaignReport, RunReport, Violation};
 pub use rng::Rng;
 pub use run::{registry, run, run_with, with_workload};
-pub use sometimes::Situation;
+pub use sometimes::{Needs, Situation};

@@ -21,6 +21,28 @@ pub(crate) struct GroupPlan {
     pub(crate) members: Vec<usize>,
 }
 
+impl GroupPlan {
+    /// Whether the replicas elect their leader.
+    pub(crate) fn elects(&self) -> bool {
+        self.descriptor.plugin_options.contains(r#""elect""#)
+    }
+
+    /// Copies that a write must ask for, so that no failover may lose it: as many as the keyspace's
+    /// own mode does, or enough to meet every majority.
+    pub(crate) fn copies_min(&self) -> usize {
+        let replicas = self.members.len();
+        if !self.elects() {
+            return 1;
+        }
+        let meets_majority = replicas - (replicas / 2 + 1) + 1;
+        self.descriptor
+            .options
+            .acks
+            .copies(replicas)
+            .min(meets_majority)
+    }
+}
+
 /// One client of the run. It talks to one keyspace.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientPlan {
@@ -102,17 +124,8 @@ impl Plan {
             minority_stays_down,
             rng,
         );
-        let drawn = FaultMix::swarm(rng);
-        let mut faults = config.faults.clone().unwrap_or(drawn);
-        faults = faults.without(&config.without);
-        if durability != Durability::Disk {
-            // What was only written may be lost with the power, and acknowledgements say so.
-            faults = faults.without(&[Fault::PowerLoss, Fault::DiskFailure]);
-        }
-        if nodes == 1 || !replicates {
-            let between_nodes = [Fault::Duplicate, Fault::Reorder, Fault::Partition];
-            faults = faults.without(&between_nodes);
-        }
+        let alone = nodes == 1 || !replicates;
+        let faults = draw_faults(config, &groups, durability, alone, rng);
         let keys = rng.between(2, 8) as u16;
         let job_time = rng.between(5, 500) * MICRO;
         Self {
@@ -143,6 +156,42 @@ impl Plan {
     pub(crate) fn up(&self, group: usize) -> usize {
         up_of(self.groups[group].members.len(), self.minority_stays_down)
     }
+}
+
+/// The faults of a run. `alone`: no node has to do with another.
+fn draw_faults(
+    config: &RunConfig,
+    groups: &[GroupPlan],
+    durability: Durability,
+    alone: bool,
+    rng: &mut Rng,
+) -> FaultMix {
+    let drawn = FaultMix::swarm(rng);
+    let mut faults = config.faults.clone().unwrap_or(drawn);
+    faults = faults.without(&config.without);
+    if durability != Durability::Disk {
+        // What was only written may be lost with the power, and acknowledgements say so.
+        faults = faults.without(&[Fault::PowerLoss, Fault::DiskFailure]);
+    }
+    if groups.iter().any(GroupPlan::elects) {
+        // A replica whose log has rotted is out of the elections for good; see `has_forgotten`.
+        faults = faults.without(&[Fault::BitRot]);
+        // An election takes a tenth of a second: what it takes to see many of them in a run.
+        if config.faults.is_none() && rng.one_in(2) {
+            let kinds = [
+                Fault::Partition,
+                Fault::Pause,
+                Fault::Crash,
+                Fault::SlowDisk,
+            ];
+            faults = faults.times(&kinds, 5);
+        }
+    }
+    if alone {
+        let between_nodes = [Fault::Duplicate, Fault::Reorder, Fault::Partition];
+        faults = faults.without(&between_nodes);
+    }
+    faults
 }
 
 fn draw_groups(
@@ -176,7 +225,7 @@ fn draw_groups(
         descriptor.options.log_retention_bytes = disk.retention_bytes;
         descriptor.options.value_max = 4096;
         if let Some(chosen) = chosen {
-            (chosen.tune)(&mut descriptor, rng);
+            (chosen.tune)(&mut descriptor, config.elections, rng);
         }
         groups.push(GroupPlan {
             id: GroupId {
@@ -229,7 +278,12 @@ fn draw_clients(groups: &[GroupPlan], rng: &mut Rng) -> Vec<ClientPlan> {
             depth: *rng.pick(&[1, 1, 4, 16]),
             think,
             reads: *rng.pick(&[200, 400, 600]),
-            patience: rng.between(30, 400) * MILLI,
+            // The impatient ones find a new leader while others still ask the old one.
+            patience: if rng.one_in(2) {
+                rng.between(8, 60)
+            } else {
+                rng.between(30, 400)
+            } * MILLI,
         })
         .collect()
 }

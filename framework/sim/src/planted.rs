@@ -20,10 +20,12 @@ pub struct Hunt {
     pub steps: u64,
     /// Fault kinds that are left out.
     pub without: Vec<Fault>,
+    /// Whether replicas elect their leaders where they can; drawn when absent.
+    pub elections: Option<bool>,
 }
 
 impl Hunt {
-    /// A hunt from `seed` on with every fault.
+    /// A hunt from `seed` on with every fault, with elected leaders alone where the bug concerns them.
     pub const fn new(bug: Bug, seed: u64, budget: u64) -> Self {
         Self {
             bug,
@@ -31,6 +33,11 @@ impl Hunt {
             budget,
             steps: STEPS_DEFAULT / 2,
             without: Vec::new(),
+            elections: if bug.concerns_elections() {
+                Some(true)
+            } else {
+                None
+            },
         }
     }
 
@@ -45,6 +52,7 @@ impl Hunt {
             let mut config = RunConfig::new(subject.name, seed).with_steps(self.steps);
             config = config.with_machinery(Machinery::Typed);
             config.without.clone_from(&self.without);
+            config.elections = self.elections;
             let violation = run(&config).violations.into_iter().next()?;
             Some((tried + 1, violation))
         });

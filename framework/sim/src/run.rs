@@ -157,6 +157,9 @@ impl<C: Cast> World<'_, C> {
                 continue;
             };
             let time = self.time();
+            // A clock that jumped may have ended it.
+            let session = self.clients[number].session();
+            self.renew_session(number, session);
             let client = &mut self.clients[number];
             client.plan.reads = 0;
             client.in_flight += 1;
@@ -164,6 +167,7 @@ impl<C: Cast> World<'_, C> {
                 keys: self.plan.keys,
                 voters: self.plan.groups[g].members.len(),
                 up: self.plan.up(g),
+                copies_min: self.plan.groups[g].copies_min(),
                 wall_ms: 0,
                 expiring: false,
             };
@@ -177,11 +181,12 @@ impl<C: Cast> World<'_, C> {
         if !self.come_to_rest() {
             return false;
         }
+        let words = self.unrest();
         for op in probes.into_iter().map(|op| &self.book.ops[op as usize]) {
             let is_served = op.ending == Ending::Done || matches!(op.ask, Ask::Swap { .. });
-            let ask = op.ask;
+            let (ask, attempts) = (op.ask, op.attempts);
             self.findings.require(is_served, "SL.liveness", || {
-                format!("after the faults, {ask:?} was not served")
+                format!("after the faults, {ask:?} was not served in {attempts} attempts; {words}")
             });
         }
         self.findings.is_empty()

@@ -1,7 +1,18 @@
 //! Situations that a campaign must reach: a test that never met them proves nothing about them.
 
+/// What a protocol must be capable of for a situation to arise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing in particular.
+    Nothing,
+    /// More than one copy.
+    Copies,
+    /// Leaders that are elected.
+    Elections,
+}
+
 macro_rules! situations {
-    ($($(#[$meta:meta])* $case:ident $name:literal $replicated:literal,)*) => {
+    ($($(#[$meta:meta])* $case:ident $name:literal $needs:ident,)*) => {
         /// A situation worth reaching.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
@@ -20,10 +31,10 @@ macro_rules! situations {
                 }
             }
 
-            /// Whether it takes a protocol with more than one copy to reach it.
-            pub const fn needs_copies(self) -> bool {
+            /// What it takes to reach it.
+            pub const fn needs(self) -> Needs {
                 match self {
-                    $(Self::$case => $replicated,)*
+                    $(Self::$case => Needs::$needs,)*
                 }
             }
         }
@@ -32,45 +43,57 @@ macro_rules! situations {
 
 situations! {
     /// A follower installed a snapshot while the leader took writes.
-    SnapshotInstalledUnderLoad "snapshot-installed-under-load" true,
+    SnapshotInstalledUnderLoad "snapshot-installed-under-load" Copies,
     /// A follower cut the end of its log off.
-    SuffixTruncated "follower-truncated-suffix" true,
+    SuffixTruncated "follower-truncated-suffix" Copies,
     /// A retry was answered from the dedup table after a restart of the node.
-    RetryAnsweredAfterRestart "retry-answered-from-dedup-after-restart" false,
+    RetryAnsweredAfterRestart "retry-answered-from-dedup-after-restart" Nothing,
     /// A write was acknowledged twice under one request id, with the same result.
-    DuplicateAcknowledged "duplicate-acknowledged-once-applied" false,
+    DuplicateAcknowledged "duplicate-acknowledged-once-applied" Nothing,
     /// A request below the dedup window was refused.
-    SessionExpired "request-below-dedup-window-refused" false,
+    SessionExpired "request-below-dedup-window-refused" Nothing,
     /// A follower asked for entries that the leader had trimmed.
-    TrimmedPastFollower "log-trimmed-past-follower" true,
+    TrimmedPastFollower "log-trimmed-past-follower" Copies,
     /// All nodes lost power while writes were under way.
-    PowerLostUnderWrites "all-power-lost-with-writes-in-flight" false,
+    PowerLostUnderWrites "all-power-lost-with-writes-in-flight" Nothing,
     /// A power loss took a part of the log that was not synced.
-    UnsyncedTailLost "unsynced-tail-lost" false,
+    UnsyncedTailLost "unsynced-tail-lost" Nothing,
     /// A node restarted from a snapshot and the log behind it.
-    RecoveredFromSnapshot "recovered-from-snapshot-and-log" false,
+    RecoveredFromSnapshot "recovered-from-snapshot-and-log" Nothing,
     /// A log segment was reused or a stream trimmed while the node ran.
-    LogTrimmed "log-trimmed" false,
+    LogTrimmed "log-trimmed" Nothing,
     /// A snapshot transfer went on after an interruption instead of starting over.
-    TransferResumed "snapshot-transfer-resumed" true,
+    TransferResumed "snapshot-transfer-resumed" Copies,
     /// The disk was full when a burst was to be written, and the burst was written later.
-    WroteAfterFull "burst-written-after-disk-full" false,
+    WroteAfterFull "burst-written-after-disk-full" Nothing,
     /// A node stood still with requests in its inbox.
-    PausedUnderLoad "paused-with-requests-waiting" false,
+    PausedUnderLoad "paused-with-requests-waiting" Nothing,
     /// A follower refused a read at leader level.
-    FollowerRefusedLeaderRead "follower-refused-leader-read" true,
+    FollowerRefusedLeaderRead "follower-refused-leader-read" Copies,
     /// A session read waited for its position, and was answered.
-    SessionReadWaited "session-read-served-at-follower" true,
+    SessionReadWaited "session-read-served-at-follower" Copies,
     /// A compare-and-set met another value.
-    Conflict "compare-and-set-conflict" false,
+    Conflict "compare-and-set-conflict" Nothing,
     /// An expired key was removed by a logged delete.
-    ExpiryLogged "expiry-logged" false,
+    ExpiryLogged "expiry-logged" Nothing,
     /// A node stopped because its disk failed.
-    StoppedWithItsDisk "stopped-with-its-disk" false,
+    StoppedWithItsDisk "stopped-with-its-disk" Nothing,
     /// A replica found entries of its log rotten, and started with what was left.
-    DamageFound "rotten-log-found" true,
+    DamageFound "rotten-log-found" Copies,
     /// Two replicas were compared at equal positions while writes went on.
-    DigestsComparedUnderLoad "digests-compared-under-load" true,
+    DigestsComparedUnderLoad "digests-compared-under-load" Copies,
+    /// Another replica was elected than the one that led before.
+    LeaderReplaced "leader-replaced" Elections,
+    /// A leader was elected again.
+    LeaderReelected "leader-reelected" Elections,
+    /// A leader stopped leading because no quorum answered it.
+    LeaderGaveUp "leader-gave-up-without-quorum" Elections,
+    /// A replica asked for votes and was not elected in that epoch.
+    ElectionWithoutWinner "election-without-winner" Elections,
+    /// A new leader had entries that nobody had been told to be visible.
+    EntriesInherited "entries-inherited" Elections,
+    /// A leader without a lease answered a read after a majority had confirmed it.
+    ReadConfirmed "read-confirmed-without-lease" Elections,
 }
 
 /// How often each situation was reached.

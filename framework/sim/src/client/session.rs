@@ -68,6 +68,11 @@ impl Client {
         }
     }
 
+    /// The session that its requests belong to.
+    pub(crate) const fn session(&self) -> ClientId {
+        self.id
+    }
+
     /// The session was forgotten by the servers: starts another one.
     pub(crate) fn renew(&mut self, stale: ClientId, created: repertoire_core::Wall) {
         if stale == self.id {

@@ -1,7 +1,7 @@
 //! Inventing operations.
 
 use bytes::Bytes;
-use repertoire_core::{EntryId, Operation, RequestId};
+use repertoire_core::{Acks, EntryId, Operation, RequestId};
 
 use super::{Ask, Client, Ending, Increment, Level, Op};
 use crate::clock::Nanos;
@@ -18,6 +18,8 @@ pub(crate) struct Workload {
     pub(crate) voters: usize,
     /// Those of them that writes may count on.
     pub(crate) up: usize,
+    /// Copies that every write asks for: with fewer, a failover may lose it.
+    pub(crate) copies_min: usize,
     /// The wall time of the client's node, for expiries.
     pub(crate) wall_ms: u64,
     /// Whether expiring puts are part of the run.
@@ -45,7 +47,11 @@ impl Workload {
             self.write(&mut client.rng, last_swap, stamp)
         };
         let rng = &mut client.rng;
-        let acks = (!is_read && rng.one_in(3)).then(|| draw_acks(self.voters, self.up, rng));
+        let acks = (!is_read && rng.one_in(3)).then(|| {
+            let drawn = draw_acks(self.voters, self.up, rng);
+            let is_kept = drawn.copies(self.voters) >= self.copies_min;
+            if is_kept { drawn } else { Acks::Majority }
+        });
         Op {
             client: number,
             group: client.plan.group,

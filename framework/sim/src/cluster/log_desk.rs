@@ -10,8 +10,13 @@ use crate::clock::{MICRO, MILLI, Nanos};
 use crate::fault::kind::{Fault, Shape};
 use crate::sometimes::Situation;
 
-fn begins_leadership(op: &LogOp) -> bool {
-    matches!(op, LogOp::Append { entry, .. } if entry.kind == EntryKind::Barrier)
+/// A vote, or the first entry of a leadership: what must not be said before it is durable.
+fn decides_leadership(op: &LogOp) -> bool {
+    match op {
+        LogOp::Append { entry, .. } => entry.kind == EntryKind::Barrier,
+        LogOp::HardState(_) => true,
+        LogOp::Truncate { .. } | LogOp::Reset { .. } | LogOp::Checkpoint { .. } => false,
+    }
 }
 
 impl<C: Cast> World<'_, C> {
@@ -66,12 +71,12 @@ impl<C: Cast> World<'_, C> {
         }
         let log = &mut node.log;
         log.needs_sync = log.queue.iter().any(|op| op.sync);
-        let begins = log.queue.iter().any(|op| begins_leadership(&op.op));
+        let decides = log.queue.iter().any(|op| decides_leadership(&op.op));
         self.note_written(n);
         let log = &mut self.nodes[n].log;
         log.told.append(&mut log.marks);
         log.is_busy = true;
-        if begins {
+        if decides {
             self.may_lose_power_again(n);
         }
         let span = self.disk_time(n);
@@ -89,8 +94,8 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
-    /// Power that failed once may fail again in the middle of recovery: here the disk hangs over the
-    /// first entry of a leadership, which peers hear of meanwhile.
+    /// Power that failed once may fail again in the middle of recovery: here the disk hangs over a vote
+    /// or the first entry of a leadership, which peers could hear of meanwhile.
     fn may_lose_power_again(&mut self, n: usize) {
         let faults = &self.net.faults;
         let is_on = faults.has(Fault::PowerLoss) && faults.has(Fault::SlowDisk);

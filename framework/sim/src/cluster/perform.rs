@@ -78,7 +78,9 @@ impl<C: Cast> World<'_, C> {
         if !out.pieces.is_empty() {
             self.perform_pieces(n, g, &mut out.pieces);
         }
-        out.telemetry.clear();
+        for event in out.telemetry.drain(..) {
+            self.note_election(n, g, event);
+        }
         out.resolves.clear();
     }
 

@@ -176,7 +176,7 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
-    fn renew_session(&mut self, client: usize, stale: ClientId) {
+    pub(crate) fn renew_session(&mut self, client: usize, stale: ClientId) {
         let walls = (0..self.nodes.len()).map(|n| self.now(n).wall);
         let newest = walls.max().unwrap_or_default().max(self.newest_wall);
         self.clients[client].renew(stale, newest);

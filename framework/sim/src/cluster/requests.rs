@@ -13,6 +13,7 @@ use crate::fault::kind::Shape;
 
 /// Attempts after which a client gives up.
 const ATTEMPTS_MAX: u8 = 6;
+const ATTEMPTS_AT_REST_MAX: u8 = 200;
 
 impl<C: Cast> World<'_, C> {
     /// Wakes every client, and starts the search for expired keys.
@@ -44,6 +45,7 @@ impl<C: Cast> World<'_, C> {
             keys: self.plan.keys,
             voters: self.plan.groups[g].members.len(),
             up: self.plan.up(g),
+            copies_min: self.plan.groups[g].copies_min(),
             wall_ms: self.nodes[0].clock.now(time).wall.0,
             expiring: true,
         };
@@ -214,11 +216,17 @@ impl<C: Cast> World<'_, C> {
 
     pub(super) fn retry(&mut self, number: u32) {
         let op = &self.book.ops[number as usize];
-        if op.attempts >= ATTEMPTS_MAX {
+        // Once the faults have ended a leader is found, and what is asked then has to be served.
+        let (most, pause) = if self.is_issuing {
+            (ATTEMPTS_MAX, 4 * MILLI)
+        } else {
+            (ATTEMPTS_AT_REST_MAX, 40 * MILLI)
+        };
+        if op.attempts >= most {
             self.give_up(number);
             return;
         }
-        let pause = self.clients[op.client].rng.exponential(4 * MILLI);
+        let pause = self.clients[op.client].rng.exponential(pause);
         self.agenda.after(pause, Event::Again { op: number });
     }
 

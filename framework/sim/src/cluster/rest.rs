@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use repertoire_core::{Mono, Outcome, Position, ReadLevel, ReadQuery, ReadRequest, ReplyHandle};
+use repertoire_core::{
+    Mono, Outcome, Position, ReadLevel, ReadQuery, ReadRequest, ReplyHandle, Role,
+};
 
 use super::World;
 use crate::cast::Cast;
@@ -61,7 +63,15 @@ impl<C: Cast> World<'_, C> {
                     || (is_there && replica.jobs.is_empty() && replica.job_under_way.is_none())
             })
         };
-        (0..self.plan.groups.len()).all(settled)
+        let is_led = |g: usize| {
+            let hosts = self
+                .nodes
+                .iter()
+                .filter_map(|node| node.replicas[g].host.as_ref());
+            let mut roles = hosts.map(|host| host.vitals().role);
+            !self.plan.groups[g].elects() || roles.any(|role| role == Role::Leader)
+        };
+        (0..self.plan.groups.len()).all(|g| settled(g) && is_led(g))
     }
 
     /// What keeps the run from coming to rest, in words.

@@ -23,7 +23,9 @@ impl<C: Cast> World<'_, C> {
             if matches!(event, Event::Request { .. }) {
                 self.reached.note(Situation::PausedUnderLoad);
             }
-            self.agenda.at(until, event);
+            // A node's turn looks at what has arrived before it looks at the time.
+            let is_timer = matches!(event, Event::Timer { .. } | Event::Deadline { .. });
+            self.agenda.at(until + Nanos::from(is_timer), event);
             return true;
         }
         self.take(event);

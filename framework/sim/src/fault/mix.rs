@@ -66,6 +66,15 @@ impl FaultMix {
         }
     }
 
+    /// The same mix with some kinds so many times as often.
+    #[must_use]
+    pub fn times(mut self, kinds: &[Fault], factor: u32) -> Self {
+        for kind in kinds {
+            self.set(*kind, self.rate(*kind).saturating_mul(factor));
+        }
+        self
+    }
+
     /// The same mix without some kinds.
     #[must_use]
     pub fn without(mut self, kinds: &[Fault]) -> Self {

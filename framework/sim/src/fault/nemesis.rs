@@ -46,7 +46,9 @@ impl<C: Cast> World<'_, C> {
         self.trace.note(20, kind as u64, self.time());
         let victim = self.victim(kind);
         let time = self.time();
-        let until = time + self.chance(kind).between(10, 900) * MILLI;
+        // Short ones matter to leases, long ones to everything that waits.
+        let longest = *self.chance(kind).pick(&[100, 900]);
+        let until = time + self.chance(kind).between(10, longest) * MILLI;
         match kind {
             Fault::Clog => {
                 let nodes = self.nodes.len();
