@@ -1,4 +1,5 @@
 //! A cluster of real nodes, and clients of both kinds.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,6 +12,17 @@ use std::time::Duration;
 use repertoire::core::{Descriptor, KeyspaceId, NodeId, ReplicaSpec, ShardId, SlotMap};
 use repertoire::{LocalCluster, LocalOptions};
 use repertoire_client::{Client, ClientBuilder};
+
+/// Three nodes with a keyspace whose replicas elect their leader.
+pub(crate) async fn electing_cluster() -> LocalCluster {
+    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
+    let mut data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
+    data.plugin_options = r#"{"single-leader": {"failover": "elect"}}"#.to_owned();
+    let cluster = LocalCluster::start(LocalOptions::new("failover"), vec![data]);
+    let cluster = cluster.await.unwrap();
+    cluster.ready(Duration::from_mins(1)).await.unwrap();
+    cluster
+}
 
 /// Three nodes with `data` (one shard) and `wide` (four shards).
 pub(crate) async fn cluster() -> LocalCluster {
