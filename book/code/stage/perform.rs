@@ -307,5 +307,8 @@ fn described(message: &Message) -> Option<String> {
         Message::Ack(ack) => format!("durable up to {}", ack.durable.0),
         Message::Reject(reject) => format!("go on from {}", reject.hint),
         Message::Fenced(fenced) => format!("fenced: epoch {} is in force", fenced.seen.0),
+        Message::VoteRequest(request) => format!("asks for a vote in epoch {}", request.epoch.0),
+        Message::Vote(vote) if vote.is_granted => format!("votes in epoch {}", vote.epoch.0),
+        Message::Vote(vote) => format!("no vote in epoch {}", vote.epoch.0),
     })
 }
