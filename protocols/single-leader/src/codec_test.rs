@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use repertoire_core::{Acks, Encoded, EntryKind, FormatTag, Wall};
 
 use super::*;
-use crate::message::Standing;
+use crate::message::{Stage, Standing};
 
 fn entry(epoch: u64, first: u64, count: u32, body: &[u8]) -> Entry {
     Entry {
@@ -62,6 +62,17 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         seen: LeaderEpoch(3),
         own: LeaderEpoch(2),
     });
+    let request = Message::VoteRequest(VoteRequest {
+        epoch: LeaderEpoch(3),
+        last: EntryId::new(LeaderEpoch(1), Lsn(3)),
+        stage: Stage::Vote,
+    });
+    let vote = Message::Vote(Vote {
+        epoch: LeaderEpoch(3),
+        stage: Stage::PreVote,
+        is_granted: true,
+        seen: LeaderEpoch(2),
+    });
     for (message, head, body) in [
         (append(Vec::new()), "00020501030200".to_owned(), ""),
         (
@@ -73,6 +84,8 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         (ack(Some(0)), "020209050304020100".to_owned(), ""),
         (reject, "03020905010301".to_owned(), ""),
         (fenced, "040302".to_owned(), ""),
+        (request, "0503010301".to_owned(), ""),
+        (vote, "0603000102".to_owned(), ""),
     ] {
         let encoded = message.encode();
         assert_eq!(

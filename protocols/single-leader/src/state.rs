@@ -260,3 +260,25 @@ impl State {
         self.log.check();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hard_state_is_read_in_both_versions() {
+        let state = HardState {
+            epoch: LeaderEpoch(3),
+            leader: None,
+            vote: Some(NodeId(2)),
+            has_forgotten: false,
+        };
+        let bytes = state.encode();
+        assert_eq!(bytes.as_ref(), [2, 3, 0, 1, 2, 0]);
+        assert_eq!(HardState::decode(&bytes), Some(state));
+        let before = Bytes::from_static(&[1, 3, 1, 2]);
+        let expected = HardState::of(LeaderEpoch(3), Some(NodeId(2)));
+        assert_eq!(HardState::decode(&before), Some(expected));
+        assert_eq!(HardState::decode(&Bytes::from_static(&[9, 3])), None);
+    }
+}
