@@ -26,8 +26,8 @@ use crate::settings::QuicConfig;
 /// Time for the last packets after everything else is done.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// quinn's own task drops the socket when it notices that nobody needs it.
-const SOCKET_YIELDS: usize = 8;
+/// Between two looks whether the address is free again.
+const SOCKET_PAUSE: Duration = Duration::from_millis(1);
 
 /// QUIC between nodes, and from clients to this node. Cheap to clone.
 #[derive(Clone)]
@@ -202,6 +202,7 @@ impl Transport for QuicTransport {
         let _in_time = timeout(patience, finished).await;
         let code = VarInt::from(RefusalReason::ShuttingDown.code());
         inner.uncork.all();
+        let address = endpoint.local_addr();
         endpoint.close(code, b"shutting down");
         let _idle = timeout(LINGER, endpoint.wait_idle()).await;
         // The address is free once nothing holds the socket.
@@ -212,8 +213,15 @@ impl Transport for QuicTransport {
         if let Some(mut tasks) = tasks {
             let _ended = timeout(LINGER, tasks.recv()).await;
         }
-        for _ in 0..SOCKET_YIELDS {
-            tokio::task::yield_now().await;
-        }
+        // The endpoint's own task drops the socket, on whichever thread and whenever it runs next.
+        let freed = async {
+            while address
+                .as_ref()
+                .is_ok_and(|at| std::net::UdpSocket::bind(at).is_err())
+            {
+                tokio::time::sleep(SOCKET_PAUSE).await;
+            }
+        };
+        let _in_time = timeout(LINGER, freed).await;
     }
 }
