@@ -141,9 +141,8 @@ pub(crate) fn election_quorum(voters: usize, acks: Acks) -> usize {
 
 impl SingleLeader {
     /// Whether this replica may give votes, and ask for them.
-    fn is_electorate(&self) -> bool {
-        let state = &self.state;
-        !state.hard.has_forgotten && voters(state).any(|node| node == state.me)
+    fn is_voter(&self) -> bool {
+        voters(&self.state).any(|node| node == self.state.me)
     }
 
     /// The leader that this replica obeys has spoken.
@@ -155,7 +154,7 @@ impl SingleLeader {
 
     /// Starts the clock that ends in an election, from now on.
     pub(crate) fn await_leader(&mut self, now: Mono, fx: &mut Effects<Message>) {
-        if !self.is_electorate() {
+        if !self.is_voter() {
             return;
         }
         if let Some(election) = &mut self.election {
@@ -168,7 +167,7 @@ impl SingleLeader {
 
     /// At boot: the clock runs with the patience that was drawn then.
     pub(crate) fn begin_elections(&mut self, now: Mono, fx: &mut Effects<Message>) {
-        if self.is_electorate()
+        if self.is_voter()
             && let Some(election) = &self.election
         {
             fx.set_timer_in(Timer::Election, now, election.patience);
@@ -242,7 +241,7 @@ impl SingleLeader {
         fx: &mut Effects<Message>,
     ) {
         let is_voter = voters(&self.state).any(|node| node == from);
-        if self.election.is_none() || !self.is_electorate() || !is_voter {
+        if self.election.is_none() || !self.is_voter() || !is_voter {
             return;
         }
         let is_granted = self.would_vote(now, from, &request);

@@ -238,12 +238,7 @@ impl Following {
                 boot: state.boot,
                 round: self.round,
             },
-            // Copies of a replica that has forgotten some before are not to be counted on.
-            durable: if state.hard.has_forgotten {
-                Lsn::ZERO
-            } else {
-                durable
-            },
+            durable,
             received,
             applied: state.engine_applied,
             window: Some(state.config.window_bytes.saturating_sub(backlog)),

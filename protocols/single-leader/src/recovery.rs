@@ -25,9 +25,8 @@ impl SingleLeader {
         let config = Config::of(&boot.descriptor)?;
         let shard = boot.group.shard;
         let elects = config.failover == Failover::Elect;
-        // A replica without others has nobody to get back from what it lost, as has a named leader.
-        let is_alone = elects && boot.descriptor.voters(shard).eq([boot.me]);
-        let leads = is_alone || config.leader_of(&boot.descriptor, shard) == Some(boot.me);
+        let leads = config.leader_of(&boot.descriptor, shard) == Some(boot.me);
+        let votes = elects && boot.descriptor.voters(shard).any(|node| node == boot.me);
         let found = Found::read(&boot)?;
         let mut log = found.local_log(&boot, config.cache_bytes);
         let join = found.join(&boot);
@@ -36,6 +35,14 @@ impl SingleLeader {
             return Err(corrupted(&boot, "the leader's log is damaged").with(
                 "remedy",
                 "appoint another replica in `leader`; this one is then repaired from it",
+            ));
+        }
+        if votes && is_damaged {
+            // A vote may be among what was lost, or the newest epoch: it could vote twice, or confirm
+            // a leader that the group has replaced.
+            return Err(corrupted(&boot, "a voter's log is damaged").with(
+                "remedy",
+                "leave the replica out: the others go on while a quorum of them is left",
             ));
         }
         if join != Join::Overlap {
@@ -60,14 +67,6 @@ impl SingleLeader {
         };
         let seed = boot.seed;
         let mut state = State::new(origin, log);
-        if is_damaged && elects && !state.hard.has_forgotten {
-            let hard = HardState {
-                has_forgotten: true,
-                ..state.hard
-            };
-            state.establish(hard, fx);
-            fx.count("replica-forgot", hard.epoch.0);
-        }
         let election = elects.then(|| Election::new(now.mono, seed, &state));
         // A replica that was fenced by a leader it has not met since does not lead on its own; see
         // `on_fenced`.
@@ -194,7 +193,6 @@ impl Found {
                 epoch,
                 leader,
                 vote: hard.vote.filter(|_| epoch == hard.epoch),
-                has_forgotten: hard.has_forgotten,
             },
             stream,
             visible,

@@ -26,9 +26,6 @@ pub(crate) struct HardState {
     pub(crate) leader: Option<NodeId>,
     /// Who has this replica's vote in it.
     pub(crate) vote: Option<NodeId>,
-    /// The disk has lost something. That may have been a vote, or what was acknowledged: this replica
-    /// neither votes nor stands for election, and its copies do not count.
-    pub(crate) has_forgotten: bool,
 }
 
 /// The first version, which had no elections.
@@ -165,8 +162,7 @@ impl State {
         self.hard_seq = fx.log(LogOp::HardState(hard.encode()));
     }
 
-    /// Learns of a leadership, by its leader or by others. A vote is kept for its epoch, and what
-    /// was forgotten stays forgotten.
+    /// Learns of a leadership, by its leader or by others. A vote is kept for its epoch.
     pub(crate) fn adopt(
         &mut self,
         epoch: LeaderEpoch,
@@ -177,7 +173,6 @@ impl State {
             epoch,
             leader,
             vote: self.hard.vote.filter(|_| epoch == self.hard.epoch),
-            has_forgotten: self.hard.has_forgotten,
         };
         self.establish(hard, fx);
     }
@@ -271,10 +266,9 @@ mod tests {
             epoch: LeaderEpoch(3),
             leader: None,
             vote: Some(NodeId(2)),
-            has_forgotten: false,
         };
         let bytes = state.encode();
-        assert_eq!(bytes.as_ref(), [2, 3, 0, 1, 2, 0]);
+        assert_eq!(bytes.as_ref(), [2, 3, 0, 1, 2]);
         assert_eq!(HardState::decode(&bytes), Some(state));
         let before = Bytes::from_static(&[1, 3, 1, 2]);
         let expected = HardState::of(LeaderEpoch(3), Some(NodeId(2)));
