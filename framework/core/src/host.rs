@@ -103,6 +103,8 @@ pub struct Host<M: Machine> {
     admissible: usize,
     /// Durable, but the protocol is not told before the checkpoint being made has come further.
     held_durable: Option<LogSeq>,
+    /// The machine has asked a peer for a snapshot, because its state is wrong.
+    awaits_snapshot: bool,
     /// What the engine was handed and has not applied.
     backlog: Backlog,
     failed: Option<Error>,
@@ -161,6 +163,7 @@ impl<M: Machine> Host<M> {
             admitted: 0,
             admissible: ADMITTED_MAX,
             held_durable: None,
+            awaits_snapshot: false,
             backlog: Backlog::default(),
             failed: None,
         };

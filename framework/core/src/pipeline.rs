@@ -175,6 +175,14 @@ impl Pipeline {
         self.overlay.clear();
     }
 
+    /// Another engine holds the state from now on, which never heard what was asked: asks again.
+    pub fn engine_replaced(&mut self) {
+        self.fetches.clear();
+        for (_, evaluation) in std::mem::take(&mut self.evaluations) {
+            self.fetch(evaluation);
+        }
+    }
+
     /// The engine has applied everything up to `lsn`.
     pub fn applied(&mut self, lsn: crate::Lsn) {
         self.overlay.applied(lsn);

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::Host;
 use super::pace::Pace;
 use crate::{
-    Applied, DedupTable, Error, ErrorKind, Input, Machine, Now, SnapshotChunk, SnapshotHeader,
-    Space, StorageEngine,
+    Admission, Applied, DedupTable, EntryId, Error, ErrorKind, Input, Machine, Now, SnapshotChunk,
+    SnapshotHeader, Space, StorageEngine,
 };
 
 /// State restored from a snapshot.
@@ -97,6 +97,14 @@ fn engine_failed(error: &crate::EngineError) -> Error {
 }
 
 impl<M: Machine> Host<M> {
+    /// Whether a snapshot of that position is of use. One that is not newer than the state takes it
+    /// back, which only a replica does that has asked for a snapshot because its state is wrong; and
+    /// what a replica that takes writes has acknowledged may be newer than any snapshot of others.
+    pub fn takes_snapshot(&self, position: EntryId) -> bool {
+        self.admission != Admission::Open
+            && (self.awaits_snapshot || position.lsn > self.applied.lsn)
+    }
+
     /// Puts a loaded snapshot in the place of the replica's state. With an engine that is executed
     /// elsewhere, the caller has exchanged that engine and passes the rest. Returns the engine that
     /// was replaced: a large one takes long to free, which is better done on another thread.
@@ -117,7 +125,9 @@ impl<M: Machine> Host<M> {
         self.snapshot = None;
         self.pace = Pace::default();
         self.backlog.clear();
+        self.awaits_snapshot = false;
         self.pipeline.stood_down();
+        self.pipeline.engine_replaced();
         self.reads.engine_replaced();
         let (position, frontier) = (header.position, header.frontier.clone());
         self.machine.step(

@@ -6,7 +6,7 @@ use super::{Host, Job, JobResult};
 use crate::sabotage::{Bug, planted};
 use crate::{
     Admission, Durability, Error, ErrorKind, Fate, GroupLogOp, Input, LogOp, Machine, Now, Outcome,
-    Position, ReadQuery, ReadVerdict, Reply, RowDigest, Space, StateDigest, Ticket,
+    Position, ReadQuery, ReadVerdict, Reply, RowDigest, SnapshotOrder, Space, StateDigest, Ticket,
 };
 
 impl<M: Machine> Host<M> {
@@ -36,6 +36,8 @@ impl<M: Machine> Host<M> {
         pass_on(&mut self.fx.log_reads, &mut self.out.log_reads);
         pass_on(&mut self.fx.resolves, &mut self.out.resolves);
         pass_on(&mut self.fx.timers, &mut self.out.timers);
+        let is_fetch = |order: &SnapshotOrder| matches!(order, SnapshotOrder::Fetch { .. });
+        self.awaits_snapshot |= self.fx.snapshots.iter().any(is_fetch);
         pass_on(&mut self.fx.snapshots, &mut self.out.snapshots);
         pass_on(&mut self.fx.telemetry, &mut self.out.telemetry);
         busy

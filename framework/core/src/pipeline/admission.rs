@@ -115,20 +115,20 @@ impl Pipeline {
         keys: Vec<Bytes>,
     ) {
         self.latched.extend(keys.iter().cloned());
-        let ticket = self.next_ticket();
-        self.fetches.push(Fetch {
-            ticket,
-            keys: keys.clone(),
+        self.fetch(Evaluation {
+            request,
+            hash,
+            acks,
+            keys,
         });
-        self.evaluations.insert(
-            ticket,
-            Evaluation {
-                request,
-                hash,
-                acks,
-                keys,
-            },
-        );
+    }
+
+    /// Asks for what an evaluation reads.
+    pub(super) fn fetch(&mut self, evaluation: Evaluation) {
+        let ticket = self.next_ticket();
+        let keys = evaluation.keys.clone();
+        self.fetches.push(Fetch { ticket, keys });
+        self.evaluations.insert(ticket, evaluation);
     }
 
     /// Adds a record to the body under construction. Without `changes` the format captures the

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use repertoire_core::{
-    ChunkVerdict, Class, EngineSpec, EntryId, NodeId, PeerEvent, SnapshotHeader, SnapshotMessage,
-    SnapshotReceiver, load_snapshot, wanted_chunks,
+    ChunkVerdict, Class, EngineSpec, EntryId, Host, NodeId, PeerEvent, SnapshotHeader,
+    SnapshotMessage, SnapshotReceiver, load_snapshot, wanted_chunks,
 };
 
 use super::event::{Parcel, peer};
@@ -219,8 +219,8 @@ impl<C: Cast> World<'_, C> {
             chunks: incoming.chunks,
         };
         let position = stored.header.position;
-        let applied = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
-        let installed = position.lsn.0 > applied;
+        let takes = |host: &Host<C::Machine>| host.takes_snapshot(position);
+        let installed = replica.host.as_ref().is_some_and(takes);
         if installed {
             self.install(n, g, stored);
         }

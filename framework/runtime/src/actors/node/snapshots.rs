@@ -57,6 +57,18 @@ impl NodeActor {
                 };
                 let state = *state;
                 let position = state.header.position;
+                let takes = |host: &Host<_>| host.takes_snapshot(position);
+                if slot.host.as_ref().is_some_and(|host| !takes(host)) {
+                    // Overtaken while it was on its way. Its sender goes on from where this replica is.
+                    let config_epoch = slot.descriptor.config_epoch;
+                    self.wiring.storage.push(StorageCommand::Installed {
+                        group,
+                        config_epoch,
+                        from,
+                        position,
+                    });
+                    return self.wiring.storage.push(StorageCommand::Free(state.engine));
+                }
                 let engine = if slot.has_worker {
                     slot.worker = Some(Box::new(Executor::new(state.engine, &self.registry)));
                     None
