@@ -20,7 +20,9 @@ const fn ceiling(kind: Fault) -> u32 {
         Fault::Partition | Fault::SlowDisk => 2_500,
         Fault::Clog | Fault::SlowEngine | Fault::Pause => 2_000,
         Fault::Crash | Fault::PowerLoss => 1_600,
-        Fault::DiskFailure | Fault::BitRot => 2_000,
+        Fault::DiskFailure => 2_000,
+        // Most of them strike where nothing was written yet, or a node that must not lose its log.
+        Fault::BitRot => 8_000,
         Fault::ClockJump | Fault::DiskFull => 1_000,
     }
 }

@@ -152,10 +152,14 @@ impl<C: Cast> World<'_, C> {
     }
 
     /// A bit flips in the log of a replica that the cluster can do without. One between two starts: two
-    /// can look just like a torn tail.
+    /// can look just like a torn tail. Only a start finds it, so the node is restarted instead of
+    /// struck twice.
     fn rot(&mut self, n: usize) {
-        if self.is_needed(n) || self.nodes[n].is_rotting || !self.all_say(n, C::can_repair) {
+        if self.is_needed(n) || !self.all_say(n, C::can_repair) {
             return;
+        }
+        if self.nodes[n].is_rotting {
+            return self.crash_for_a_while(n, false);
         }
         let mut rng = self.chance(Fault::BitRot).clone();
         let node = &mut self.nodes[n];
