@@ -29,6 +29,9 @@ const BATCHES: u64 = 8;
 /// How long the load runs before the receiver comes, so that memory has its size.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// How long the leader is watched before the receiver comes.
+const BEFORE: Duration = Duration::from_secs(15);
+
 /// What to do.
 #[derive(Clone, Debug, Args, Serialize)]
 pub struct SnapshotOptions {
@@ -61,7 +64,10 @@ pub struct SnapshotReport {
     pub errors: u64,
     /// 99.9 % of the writes during the transfer were faster. Microseconds.
     pub p999_us: u64,
-    /// The longest time for which the leader's Node did nothing else.
+    /// The longest time for which the leader's Node did nothing else, under the same load with the
+    /// receiver away: what the transfer is to be compared with.
+    pub leader_stall_before: Stall,
+    /// The same during the transfer.
     pub leader_stall: Stall,
     /// The same of the receiver.
     pub receiver_stall: Stall,
@@ -138,16 +144,17 @@ pub async fn run(options: SnapshotOptions) -> Result<SnapshotReport, Error> {
     let peak = closed_loop(&keyspace, &load).await?;
     let rate = peak * options.load_percent / 100;
     load.rate = Some(rate.max(1));
-    let span = Duration::from_secs_f64(options.transfer_seconds) + SETTLE;
+    let span = Duration::from_secs_f64(options.transfer_seconds) + SETTLE + BEFORE;
     let begin = Instant::now();
     let running = spawn(&load, &keyspace, begin, begin + span)?;
-    tokio::time::sleep(SETTLE).await;
     let mut report = SnapshotReport {
         keys: load.keys,
         peak_per_second: peak,
         rate_per_second: rate,
         ..SnapshotReport::default()
     };
+    tokio::time::sleep(SETTLE).await;
+    transfer::watch(&nodes, BEFORE, &mut report.leader_stall_before).await?;
     let probe = Probe::start();
     let mut transfer = Transfer::new(&mut nodes, options.kills).await?;
     transfer.until_received(&mut report, begin + span).await?;
@@ -158,6 +165,7 @@ pub async fn run(options: SnapshotOptions) -> Result<SnapshotReport, Error> {
         cpu_ms,
         ..Stall::default()
     };
+    report.leader_stall_before.sum_up();
     report.leader_stall.sum_up();
     report.receiver_stall.sum_up();
     finish(&mut report, &nodes, running, span).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use repertoire_core::{Error, ErrorKind};
 use serde_json::Value;
 
-use super::{LEADER, RECEIVER, SnapshotReport, leader_mb};
+use super::{LEADER, RECEIVER, SnapshotReport, Stall, leader_mb};
 use crate::target::processes::Processes;
 
 /// How often the nodes are asked.
@@ -36,6 +36,21 @@ impl Progress {
     const fn have(self) -> u64 {
         self.resumed_from + self.received
     }
+}
+
+/// Notes the leader's longest turns for a while.
+pub(super) async fn watch(
+    nodes: &Processes,
+    span: Duration,
+    stall: &mut Stall,
+) -> Result<(), Error> {
+    nodes.status(LEADER).await?;
+    let end = Instant::now() + span;
+    while Instant::now() < end {
+        tokio::time::sleep(EVERY).await;
+        stall.note(&nodes.status(LEADER).await?);
+    }
+    Ok(())
 }
 
 pub(super) struct Transfer<'a> {
