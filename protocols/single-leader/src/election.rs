@@ -149,6 +149,14 @@ impl SingleLeader {
     pub(crate) fn heard_leader(&mut self, now: Mono) {
         if let Some(election) = &mut self.election {
             election.heard(now);
+            self.state.is_leader_silent = false;
+        }
+    }
+
+    /// The link to a peer broke: if it leads, others are not sent there before it speaks again.
+    pub(crate) fn on_peer_down(&mut self, peer: NodeId) {
+        if self.election.is_some() && self.state.hard.leader == Some(peer) {
+            self.state.is_leader_silent = true;
         }
     }
 
@@ -185,6 +193,7 @@ impl SingleLeader {
             fx.set_timer_in(Timer::Election, now.mono, deadline.since(now.mono));
             return;
         }
+        self.state.is_leader_silent = true;
         self.await_leader(now.mono, fx);
         let epoch = self.state.hard.epoch.next();
         self.campaign(now, epoch, Stage::PreVote, fx);

@@ -61,6 +61,7 @@ impl SingleLeader {
             Input::Peer { peer, event } => match &mut self.part {
                 Part::Leading(leading) => leading.on_peer(peer, event, fx),
                 Part::Following(_) if event == PeerEvent::Up => self.on_peer_up(peer, fx),
+                Part::Following(_) if event == PeerEvent::Down => self.on_peer_down(peer),
                 Part::Following(_) => {}
             },
             Input::Descriptor(descriptor) => self.on_descriptor(descriptor, fx),

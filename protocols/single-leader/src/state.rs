@@ -93,6 +93,9 @@ pub(crate) struct State {
     /// The epochs of everything visible: the frontier. The log's own history may go on.
     pub(crate) visible_history: EpochHistory,
     pub(crate) held: HeldReads,
+    /// Where leaders are elected: the leader has been silent for so long that this replica asked for
+    /// votes, or its link is down.
+    pub(crate) is_leader_silent: bool,
     /// What the driver was told last about taking writes.
     pub(crate) admission: Option<Admission>,
 }
@@ -128,12 +131,17 @@ impl State {
             snapshot: origin.snapshot,
             visible_history: origin.visible_history,
             held: HeldReads::default(),
+            is_leader_silent: false,
             admission: None,
         }
     }
 
     /// Who leads, as far as this replica knows: where it sends those who ask.
+    /// Nowhere, rather than to one that is silent and may be gone.
     pub(crate) fn leader_hint(&self) -> Option<NodeId> {
+        if self.is_leader_silent {
+            return None;
+        }
         let configured = || self.config.leader_of(&self.descriptor, self.group.shard);
         self.hard
             .leader
