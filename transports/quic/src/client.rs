@@ -13,6 +13,7 @@ use crate::chunks::Chunks;
 use crate::congestion::{Uncork, uncork};
 use crate::endpoint::{dialling, open_client};
 use crate::handshake::{certificate, check_claim, late, welcomed};
+use crate::pulse::Pulse;
 use crate::refusal::LinkEnd;
 use crate::settings::QuicSettings;
 use crate::stream::FrameReader;
@@ -147,6 +148,11 @@ impl QuicClient {
             },
         };
         Ok(Hello::new(self.config.cluster, speaker))
+    }
+
+    /// Tells whether the node is still there.
+    pub fn pulse(&self) -> Pulse {
+        Pulse::of(self.connection.clone())
     }
 
     /// Waits until the connection ends, and says why.

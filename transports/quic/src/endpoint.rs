@@ -149,6 +149,9 @@ fn accepting(settings: &QuicSettings, uncork: &Uncork) -> TransportConfig {
     config
 }
 
+/// Room for datagrams that nobody reads; see [`Pulse`](crate::Pulse). The oldest are dropped.
+const KNOCKS_BYTES: usize = 64;
+
 fn transport(settings: &QuicSettings, uncork: &Uncork) -> TransportConfig {
     let mut config = TransportConfig::default();
     uncork.install(&mut config);
@@ -163,7 +166,7 @@ fn transport(settings: &QuicSettings, uncork: &Uncork) -> TransportConfig {
         .max_idle_timeout(idle)
         .initial_rtt(settings.initial_rtt)
         .keep_alive_interval(Some(settings.keep_alive))
-        .datagram_receive_buffer_size(None)
+        .datagram_receive_buffer_size(Some(KNOCKS_BYTES))
         .enable_segmentation_offload(settings.segmentation_offload);
     match settings.mtu {
         Mtu::Auto => {
