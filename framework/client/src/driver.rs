@@ -16,7 +16,13 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::flight::ReadWaiter;
 use crate::hub::{Ask, Hub, NewRead};
-use crate::link::{Connected, Connector, Inbound, Outbound, Peer};
+use crate::link::{Beats, Connected, Connector, Inbound, Outbound, Peer};
+
+/// How often a node that owes an answer is listened to.
+const LISTEN_EVERY: Duration = Duration::from_millis(100);
+
+/// A node that says nothing at all for this long, though asked, is given up.
+const SILENCE_MAX: Duration = Duration::from_millis(500);
 
 /// Most members read at once.
 const MEMBERS_MAX: u32 = 1024;
@@ -224,6 +230,7 @@ impl Driver {
             credit,
             outbound,
             inbound,
+            pulse,
         } = connected;
         let link = self.act(|hub, now| {
             let link = hub.link_up(node, credit, now);
@@ -236,6 +243,7 @@ impl Driver {
                 let error = tokio::select! {
                     error = driver.write(node, generation, &work, outbound) => error,
                     error = driver.read(node, generation, inbound) => error,
+                    error = driver.listen(node, generation, pulse) => error,
                 };
                 driver.act(|hub, now| {
                     hub.link_broken(node, generation, &error, now);
@@ -279,6 +287,27 @@ impl Driver {
                 return error;
             }
         }
+    }
+
+    /// Ends the connection to a node that keeps silent while something is asked of it. What it may
+    /// have done is asked for elsewhere, under the same numbers.
+    async fn listen(&self, node: NodeId, generation: u64, pulse: Option<Box<dyn Beats>>) -> Error {
+        let Some(mut pulse) = pulse else {
+            return std::future::pending().await;
+        };
+        let mut silent_for = Duration::ZERO;
+        while silent_for < SILENCE_MAX {
+            tokio::time::sleep(LISTEN_EVERY).await;
+            let is_waiting = self.hub.lock().is_waiting_for(node, generation);
+            if is_waiting && !pulse.beats() {
+                silent_for += LISTEN_EVERY;
+            } else {
+                silent_for = Duration::ZERO;
+            }
+        }
+        self.act(|hub, now| hub.avoid(node, now));
+        let detail = "the node is silent, and so is the network on its behalf";
+        Error::new(ErrorKind::Unavailable, "receive").with("detail", detail)
     }
 
     /// Reads the addresses of the cluster's nodes from its catalogue.

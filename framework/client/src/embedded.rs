@@ -28,6 +28,8 @@ pub(crate) fn connect(handle: &NodeHandle) -> Connected {
     let (aside, from_aside) = mpsc::unbounded_channel();
     Connected {
         node,
+        // It shares our fate.
+        pulse: None,
         credit: CREDIT,
         outbound: Box::new(ToNode {
             session: Arc::clone(&session),

@@ -50,6 +50,14 @@ pub(crate) struct Connected {
     pub(crate) outbound: Box<dyn Outbound>,
     /// From the node.
     pub(crate) inbound: Box<dyn Inbound>,
+    /// Tells whether the node is still there, where that is not certain.
+    pub(crate) pulse: Option<Box<dyn Beats>>,
+}
+
+/// Tells whether the other end is still there.
+pub(crate) trait Beats: Send {
+    /// Whether the node was heard since the last call. If not, it is made to say something.
+    fn beats(&mut self) -> bool;
 }
 
 /// The way to a node.

@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use repertoire_core::{Error, ErrorKind};
-use repertoire_transport_quic::{FrameReceiver, FrameSender, QuicClient};
+use repertoire_transport_quic::{FrameReceiver, FrameSender, Pulse, QuicClient};
 use repertoire_wire::client::{ClientReply, ReadsBuilder, ReadsHead, WritesBuilder, WritesHead};
 use repertoire_wire::hello::Speaker;
 use tokio::time::Instant;
 
-use crate::link::{Arrival, Connected, Inbound, Outbound, Parcel, ReadParcel, Task, WriteParcel};
+use crate::link::{
+    Arrival, Beats, Connected, Inbound, Outbound, Parcel, ReadParcel, Task, WriteParcel,
+};
 use crate::trace;
 
 /// Connects, opens a session and learns who is there.
@@ -22,6 +24,7 @@ pub(crate) async fn connect(
     };
     Ok(Connected {
         node: id,
+        pulse: Some(Box::new(client.pulse())),
         credit: usize::try_from(channel.credit).unwrap_or(usize::MAX),
         outbound: Box::new(ToNode {
             sender: channel.sender,
@@ -32,6 +35,12 @@ pub(crate) async fn connect(
             _client: client,
         }),
     })
+}
+
+impl Beats for Pulse {
+    fn beats(&mut self) -> bool {
+        Self::beats(self)
+    }
 }
 
 struct ToNode {

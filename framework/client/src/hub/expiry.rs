@@ -33,19 +33,29 @@ impl Hub {
             }
         }
         orders.wake = self.earliest;
+        let mut look_again = |at: Instant| {
+            orders.wake = Some(orders.wake.map_or(at, |wake| wake.min(at)));
+        };
+        let mut silent = Vec::new();
         for node in self.wanted() {
             let link = self.links.entry(node).or_insert_with(|| Link::new(now));
             match link.stage {
                 LinkStage::Up => link.wake(),
-                LinkStage::Connecting => {}
+                LinkStage::Connecting if link.patience_ends() <= now => {
+                    silent.push(node);
+                    look_again(now);
+                }
+                LinkStage::Connecting => look_again(link.patience_ends()),
                 LinkStage::Down(until) if until <= now => {
-                    link.stage = LinkStage::Connecting;
+                    link.dial(now);
+                    look_again(link.patience_ends());
                     orders.connect.push(node);
                 }
-                LinkStage::Down(until) => {
-                    orders.wake = Some(orders.wake.map_or(until, |wake| wake.min(until)));
-                }
+                LinkStage::Down(until) => look_again(until),
             }
+        }
+        for node in silent {
+            self.avoid(node, now);
         }
         self.pipes.wake();
         self.wake_at = orders.wake;

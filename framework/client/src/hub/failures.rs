@@ -1,9 +1,12 @@
 //! Taking failures in: what [`retry`] decides is carried out here.
 
+use std::collections::BTreeMap;
+
 use repertoire_core::{Error, ErrorKind, GroupId, NodeId, Wall, WriteOutcome};
 use tokio::time::Instant;
 
 use super::Hub;
+use super::links::{Link, is_avoided};
 use super::settle::From;
 use super::spans::Origin;
 use crate::flight::{Flight, Stage};
@@ -18,6 +21,22 @@ struct Advice {
     wake_at: Option<Instant>,
     expired: Vec<Flight>,
     freed: usize,
+}
+
+/// As [`retry::decide`], but nobody is sent to a leader that does not answer: whoever names it will
+/// know better soon.
+fn decide(
+    links: &BTreeMap<NodeId, Link>,
+    attempt: Attempt,
+    error: &Error,
+    now: Instant,
+) -> Decision {
+    match retry::decide(attempt, error) {
+        Decision::Redirect(leader, _) if is_avoided(links, leader, now) => {
+            Decision::Elsewhere(retry::pause(attempt.tries, attempt.random))
+        }
+        decision => decision,
+    }
 }
 
 impl Hub {
@@ -78,7 +97,7 @@ impl Hub {
         if let Some(leader) = advice.leader {
             group.set_leader(leader);
         } else if advice.is_turn {
-            group.turn_from(from.node);
+            group.turn_from(from.node, |node| is_avoided(&self.links, node, from.now));
         }
         if group.has_work() {
             self.ready.insert(id);
@@ -117,7 +136,7 @@ impl Hub {
             is_doubtful: flight.is_doubtful,
             random,
         };
-        let decision = retry::decide(attempt, error);
+        let decision = decide(&self.links, attempt, error, from.now);
         flight.is_doubtful = retry::is_doubtful_after(flight.is_doubtful, error);
         let pause = match decision {
             Decision::Redirect(leader, pause) => {
@@ -190,7 +209,7 @@ impl Hub {
             is_doubtful: true,
             random,
         };
-        let decision = retry::decide(attempt, error);
+        let decision = decide(&self.links, attempt, error, from.now);
         let pause = match decision {
             Decision::Redirect(_, pause) | Decision::Elsewhere(pause) => {
                 read.node = None;
@@ -210,7 +229,9 @@ impl Hub {
         self.land(from, cost);
         match (decision, self.groups.get_mut(&group)) {
             (Decision::Redirect(leader, _), Some(group)) => group.set_leader(leader),
-            (Decision::Elsewhere(_), Some(group)) => group.turn_from(from.node),
+            (Decision::Elsewhere(_), Some(group)) => {
+                group.turn_from(from.node, |node| is_avoided(&self.links, node, from.now));
+            }
             _ => {}
         }
         match pause {

@@ -48,17 +48,21 @@ impl Group {
         self.leader = Some(node);
     }
 
-    /// A node does not serve: the next one has its turn. Nothing happens when the target is
-    /// another one by now.
-    pub(crate) fn turn_from(&mut self, node: NodeId) {
+    /// A node does not serve: the next one has its turn, if there is one that is not to be avoided.
+    /// Nothing happens when the target is another one by now.
+    pub(crate) fn turn_from(&mut self, node: NodeId, is_avoided: impl Fn(NodeId) -> bool) {
         if self.target() != Some(node) {
             return;
         }
         self.leader = None;
-        self.turn += 1;
-        if self.target() == Some(node) {
+        for _ in 0..self.candidates.len() {
             self.turn += 1;
+            let is_fit = |next: NodeId| next != node && !is_avoided(next);
+            if self.target().is_some_and(is_fit) {
+                return;
+            }
         }
+        self.turn += 1;
     }
 
     /// Whether a session has writes to be sent.
@@ -104,16 +108,27 @@ mod tests {
         let nodes = vec![NodeId(1), NodeId(2), NodeId(3)];
         let mut group = Group::new(GroupId::new(1, 0), nodes, 0);
         assert_eq!(group.target(), Some(NodeId(1)));
-        group.turn_from(NodeId(3));
+        let none = |_| false;
+        group.turn_from(NodeId(3), none);
         assert_eq!(
             group.target(),
             Some(NodeId(1)),
             "the target was another node"
         );
-        group.turn_from(NodeId(1));
+        group.turn_from(NodeId(1), none);
         assert_eq!(group.target(), Some(NodeId(2)));
         group.set_leader(NodeId(3));
-        group.turn_from(NodeId(3));
+        group.turn_from(NodeId(3), none);
         assert_ne!(group.target(), Some(NodeId(3)));
+    }
+
+    #[test]
+    fn a_node_to_be_avoided_is_passed_over_while_there_is_another() {
+        let nodes = vec![NodeId(1), NodeId(2), NodeId(3)];
+        let mut group = Group::new(GroupId::new(1, 0), nodes, 0);
+        group.turn_from(NodeId(1), |node| node == NodeId(2));
+        assert_eq!(group.target(), Some(NodeId(3)));
+        group.turn_from(NodeId(3), |_| true);
+        assert_ne!(group.target(), Some(NodeId(3)), "somebody must be asked");
     }
 }

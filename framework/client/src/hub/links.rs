@@ -26,6 +26,12 @@ pub(crate) enum LinkStage {
     Up,
 }
 
+/// A node that was dialled for so long and has not answered is passed over, if there is another one.
+const DIAL_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long a node that did not answer is passed over.
+const AVOIDED_FOR: Duration = Duration::from_millis(500);
+
 /// A caller that waits for an administrative answer.
 pub(crate) type AdminWaiter = oneshot::Sender<Result<Bytes, Error>>;
 
@@ -47,6 +53,17 @@ pub(crate) struct Link {
     pub(crate) admin_queue: VecDeque<AdminRequest>,
     pub(crate) admin_waiting: BTreeMap<u64, (Instant, AdminWaiter)>,
     failures: u32,
+    /// When the latest attempt to connect began.
+    dialled_at: Instant,
+    /// Until then others are asked instead.
+    avoided_until: Instant,
+}
+
+/// Whether others are asked than this node.
+pub(crate) fn is_avoided(links: &BTreeMap<NodeId, Link>, node: NodeId, now: Instant) -> bool {
+    links
+        .get(&node)
+        .is_some_and(|link| link.avoided_until > now)
 }
 
 impl Link {
@@ -63,7 +80,20 @@ impl Link {
             admin_queue: VecDeque::new(),
             admin_waiting: BTreeMap::new(),
             failures: 0,
+            dialled_at: now,
+            avoided_until: now,
         }
+    }
+
+    /// Begins to connect.
+    pub(crate) const fn dial(&mut self, now: Instant) {
+        self.stage = LinkStage::Connecting;
+        self.dialled_at = now;
+    }
+
+    /// While it is being connected to: when to ask another node instead, or to look again.
+    pub(crate) fn patience_ends(&self) -> Instant {
+        self.avoided_until.max(self.dialled_at + DIAL_PATIENCE)
     }
 
     /// Wakes the writer.
@@ -124,6 +154,7 @@ impl Hub {
         link.next_request = 1;
         link.flying = 0;
         link.limit = limit;
+        link.avoided_until = now;
         link.wake();
         Some((link.generation, Arc::clone(&link.work)))
     }
@@ -131,9 +162,25 @@ impl Hub {
     /// A connection could not be made: those who wanted the node try another one.
     pub(crate) fn link_failed(&mut self, node: NodeId, error: &Error, now: Instant) {
         self.take_down(node, error, now);
-        for group in self.groups.values_mut() {
-            group.turn_from(node);
+        self.avoid(node, now);
+    }
+
+    /// A node does not answer: others are asked for a while.
+    pub(crate) fn avoid(&mut self, node: NodeId, now: Instant) {
+        if let Some(link) = self.links.get_mut(&node) {
+            link.avoided_until = now + AVOIDED_FOR;
         }
+        for group in self.groups.values_mut() {
+            group.turn_from(node, |other| is_avoided(&self.links, other, now));
+        }
+    }
+
+    /// Whether something sent to the node is not answered yet.
+    pub(crate) fn is_waiting_for(&self, node: NodeId, generation: u64) -> bool {
+        let is_waiting = |link: &Link| {
+            link.is_up(generation) && (link.flying > 0 || !link.admin_waiting.is_empty())
+        };
+        self.links.get(&node).is_some_and(is_waiting)
     }
 
     /// A connection broke: everything unanswered is sent again, under the same numbers.

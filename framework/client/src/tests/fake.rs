@@ -18,7 +18,7 @@ use crate::driver::Driver;
 use crate::hub::Hub;
 use crate::keyspace::Keyspace;
 use crate::link::{
-    Arrival, Connected, Connector, Inbound, Outbound, Parcel, Peer, Task, WriteParcel,
+    Arrival, Beats, Connected, Connector, Inbound, Outbound, Parcel, Peer, Task, WriteParcel,
 };
 use crate::options::RequestOptions;
 
@@ -26,6 +26,7 @@ use crate::options::RequestOptions;
 pub(super) struct Cluster {
     links: mpsc::UnboundedReceiver<FakeLink>,
     refused: Arc<Mutex<Vec<NodeId>>>,
+    silent: Arc<Mutex<Vec<NodeId>>>,
 }
 
 /// The node's side of a connection. Dropping it breaks the connection.
@@ -38,7 +39,19 @@ pub(super) struct FakeLink {
 struct FakeConnector {
     links: mpsc::UnboundedSender<FakeLink>,
     refused: Arc<Mutex<Vec<NodeId>>>,
+    silent: Arc<Mutex<Vec<NodeId>>>,
     credit: usize,
+}
+
+struct FakePulse {
+    node: NodeId,
+    silent: Arc<Mutex<Vec<NodeId>>>,
+}
+
+impl Beats for FakePulse {
+    fn beats(&mut self) -> bool {
+        !self.silent.lock().contains(&self.node)
+    }
 }
 
 struct ToFake(mpsc::UnboundedSender<Parcel>);
@@ -75,6 +88,9 @@ impl Connector for FakeConnector {
         if self.refused.lock().contains(&node) {
             return Box::pin(std::future::ready(Err(gone())));
         }
+        if self.silent.lock().contains(&node) {
+            return Box::pin(std::future::pending());
+        }
         let (to, parcels) = mpsc::unbounded_channel();
         let (arrivals, from) = mpsc::unbounded_channel();
         let _is_over = self.links.send(FakeLink {
@@ -87,6 +103,10 @@ impl Connector for FakeConnector {
             credit: self.credit,
             outbound: Box::new(ToFake(to)),
             inbound: Box::new(FromFake(from)),
+            pulse: Some(Box::new(FakePulse {
+                node,
+                silent: Arc::clone(&self.silent),
+            })),
         })))
     }
 
@@ -115,9 +135,11 @@ impl Cluster {
     ) -> (Keyspace, Self) {
         let (send, links) = mpsc::unbounded_channel();
         let refused = Arc::new(Mutex::new(Vec::new()));
+        let silent = Arc::new(Mutex::new(Vec::new()));
         let connector = FakeConnector {
             links: send,
             refused: Arc::clone(&refused),
+            silent: Arc::clone(&silent),
             credit,
         };
         let hub = Hub::new(buffer, credit);
@@ -131,7 +153,11 @@ impl Cluster {
         let descriptor = Descriptor::single_shard(KeyspaceId(7), "ks", "single-leader", &nodes);
         (
             client.keyspace_of(Arc::new(descriptor)),
-            Self { links, refused },
+            Self {
+                links,
+                refused,
+                silent,
+            },
         )
     }
 
@@ -145,9 +171,14 @@ impl Cluster {
         self.links.try_recv().is_err()
     }
 
-    /// Nobody answers at these nodes.
+    /// These nodes refuse connections.
     pub(super) fn refuse(&self, nodes: &[u64]) {
         *self.refused.lock() = nodes.iter().copied().map(NodeId).collect();
+    }
+
+    /// Nothing is heard of these nodes, as if the network ate every packet.
+    pub(super) fn silence(&self, nodes: &[u64]) {
+        *self.silent.lock() = nodes.iter().copied().map(NodeId).collect();
     }
 }
 

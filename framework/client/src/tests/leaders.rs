@@ -72,6 +72,57 @@ async fn a_node_that_cannot_be_reached_is_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_does_not_answer_the_dial_is_passed_over() {
+    let (keyspace, mut cluster) = Cluster::start(DEADLINE);
+    cluster.silence(&[1]);
+    let start = Instant::now();
+    let put = spawn(async move { keyspace.put("k", "v").await });
+    let mut two = cluster.link().await;
+    assert_eq!(two.node, NodeId(2));
+    let writes = two.writes().await;
+    // It does not know yet that the leader is gone. It is not believed, and asked again.
+    two.failed(&writes, Error::not_leader(Some(NodeId(1)), "write"));
+    let mut three = cluster.link().await;
+    assert_eq!(three.node, NodeId(3));
+    let writes = three.writes().await;
+    three.done(&writes);
+    put.await.unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_millis(250));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_falls_silent_is_left_for_another() {
+    let (keyspace, mut cluster) = Cluster::start(DEADLINE);
+    let start = Instant::now();
+    let put = spawn(async move { keyspace.put("k", "v").await });
+    let mut one = cluster.link().await;
+    let first = one.writes().await;
+    cluster.silence(&[1]);
+    let mut two = cluster.link().await;
+    assert_eq!(two.node, NodeId(2));
+    let second = two.writes().await;
+    assert_eq!(
+        (second.client, second.first_seq),
+        (first.client, first.first_seq)
+    );
+    assert!(start.elapsed() < Duration::from_millis(650));
+    two.done(&second);
+    put.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_slow_to_answer_and_lives_is_waited_for() {
+    let (keyspace, mut cluster) = Cluster::start(DEADLINE);
+    let put = spawn(async move { keyspace.put("k", "v").await });
+    let mut one = cluster.link().await;
+    let writes = one.writes().await;
+    tokio::time::advance(Duration::from_secs(4)).await;
+    one.done(&writes);
+    put.await.unwrap().unwrap();
+    assert!(cluster.is_quiet());
+}
+
+#[tokio::test(start_paused = true)]
 async fn overload_is_waited_out_with_growing_pauses() {
     let (keyspace, mut cluster) = Cluster::start(DEADLINE);
     let start = Instant::now();
