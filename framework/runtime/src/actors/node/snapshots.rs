@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use repertoire_core::{Executor, FormatTag, Host, Mono, Now, SnapshotOrder};
+use repertoire_core::{
+    Executor, FormatTag, GroupId, Host, LoadedState, Mono, NodeId, Now, SnapshotOrder,
+};
 
 use super::{NodeActor, Slot};
 use crate::actors::storage::StorageCommand;
@@ -52,47 +54,7 @@ impl NodeActor {
                 }
             }
             SnapshotNews::Loaded { group, from, state } => {
-                let Some(slot) = self.slots.get_mut(&group) else {
-                    return;
-                };
-                let state = *state;
-                let position = state.header.position;
-                let takes = |host: &Host<_>| host.takes_snapshot(position);
-                if slot.host.as_ref().is_some_and(|host| !takes(host)) {
-                    // Overtaken while it was on its way. Its sender goes on from where this replica is.
-                    let config_epoch = slot.descriptor.config_epoch;
-                    self.wiring.storage.push(StorageCommand::Installed {
-                        group,
-                        config_epoch,
-                        from,
-                        position,
-                    });
-                    return self.wiring.storage.push(StorageCommand::Free(state.engine));
-                }
-                let engine = if slot.has_worker {
-                    slot.worker = Some(Box::new(Executor::new(state.engine, &self.registry)));
-                    None
-                } else {
-                    Some(state.engine)
-                };
-                let (header, dedup) = (state.header, state.dedup);
-                let replaced = slot.guard(|host| host.install(now, &header, dedup, engine));
-                if replaced.is_none() {
-                    // Not in force: the replica stopped. Built anew, it finds the snapshot's file.
-                    return self.touch(group);
-                }
-                if let Some(engine) = replaced.flatten() {
-                    self.wiring.storage.push(StorageCommand::Free(engine));
-                }
-                let config_epoch = slot.descriptor.config_epoch;
-                let installed = StorageCommand::Installed {
-                    group,
-                    config_epoch,
-                    from,
-                    position,
-                };
-                self.wiring.storage.push(installed);
-                self.touch(group);
+                self.snapshot_loaded(now, (group, from), *state);
             }
             SnapshotNews::Sent {
                 group,
@@ -122,7 +84,44 @@ impl NodeActor {
         }
     }
 
-    fn begin_snapshot(&mut self, now: Now, group: repertoire_core::GroupId) {
+    /// A snapshot of a peer is durable here, and loaded.
+    fn snapshot_loaded(&mut self, now: Now, (group, from): (GroupId, NodeId), state: LoadedState) {
+        let Some(slot) = self.slots.get_mut(&group) else {
+            return;
+        };
+        let position = state.header.position;
+        let installed = StorageCommand::Installed {
+            group,
+            config_epoch: slot.descriptor.config_epoch,
+            from,
+            position,
+        };
+        let takes = |host: &Host<_>| host.takes_snapshot(position);
+        if slot.host.as_ref().is_some_and(|host| !takes(host)) {
+            // Overtaken while it was on its way. Its sender goes on from where this replica is.
+            self.wiring.storage.push(installed);
+            return self.wiring.storage.push(StorageCommand::Free(state.engine));
+        }
+        let engine = if slot.has_worker {
+            slot.worker = Some(Box::new(Executor::new(state.engine, &self.registry)));
+            None
+        } else {
+            Some(state.engine)
+        };
+        let (header, dedup) = (state.header, state.dedup);
+        let replaced = slot.guard(|host| host.install(now, &header, dedup, engine));
+        if replaced.is_none() {
+            // Not in force: the replica stopped. Built anew, it finds the snapshot's file.
+            return self.touch(group);
+        }
+        if let Some(engine) = replaced.flatten() {
+            self.wiring.storage.push(StorageCommand::Free(engine));
+        }
+        self.wiring.storage.push(installed);
+        self.touch(group);
+    }
+
+    fn begin_snapshot(&mut self, now: Now, group: GroupId) {
         let Some(slot) = self.slots.get_mut(&group) else {
             return;
         };
