@@ -4,6 +4,7 @@
     reason = "figures for people: counts far below 2^52"
 )]
 
+mod failover;
 mod limits;
 mod load;
 mod options;
@@ -15,6 +16,7 @@ mod usage;
 mod verify;
 mod worker;
 
+pub use failover::{FailoverOptions, FailoverReport, run as failover};
 pub use options::{AckMode, BenchOptions, Medium, Network};
 pub use report::{BenchReport, Limits};
 pub use run::run;

@@ -106,6 +106,9 @@ pub struct BenchOptions {
     /// Bytes of log kept for slow followers; the keyspace's default when absent.
     #[arg(long)]
     pub log_retention_bytes: Option<u64>,
+    /// Let the nodes elect their leader, so that another one follows when it fails.
+    #[arg(long)]
+    pub elect: bool,
     /// Skip the measurement of the machine's limits.
     #[arg(long)]
     pub no_limits: bool,

@@ -11,7 +11,7 @@ use local::Local;
 use processes::Processes;
 
 /// The keyspace's and the cluster's name.
-const NAME: &str = "bench";
+pub(crate) const NAME: &str = "bench";
 
 /// Where the nodes are.
 pub(crate) enum Target {

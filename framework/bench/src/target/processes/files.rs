@@ -103,6 +103,10 @@ fn config(id: u64, addresses: &[String], options: &BenchOptions) -> String {
     };
     let checkpoint = number("checkpoint_bytes", options.checkpoint_bytes);
     let retention = number("log_retention_bytes", options.log_retention_bytes);
+    let failover = match options.elect {
+        true => format!("[keyspace.{NAME}.single-leader]\nfailover = \"elect\"\n"),
+        false => String::new(),
+    };
     let (protocol, engine, format) = (&options.protocol, &options.engine, &options.log_format);
     format!(
         r#"[node]
@@ -122,6 +126,6 @@ engine = "{engine}"
 log_format = "{format}"
 acks = {acks}
 durability = "{durability}"
-{checkpoint}{retention}"#
+{checkpoint}{retention}{failover}"#
     )
 }
