@@ -248,6 +248,16 @@ impl Stage {
         }
     }
 
+    /// The node whose replica says that it leads; of several, the one in the newest epoch.
+    pub fn leader(&self) -> Option<u64> {
+        let leads = |(number, node): (&u64, &Replica)| {
+            let status = node.host.as_ref()?.inspect();
+            (status.role == repertoire_core::Role::Leader).then_some((status.epoch, *number))
+        };
+        let newest = self.nodes.iter().filter_map(leads).max();
+        newest.map(|(_, number)| number)
+    }
+
     /// Nothing gets from one node to another any more, in both directions. What is on its way arrives.
     pub fn cut(&mut self, a: u64, b: u64) {
         self.cut.extend([(a, b), (b, a)]);

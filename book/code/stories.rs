@@ -2,6 +2,7 @@
 
 mod acks;
 mod catch_up;
+mod failover;
 mod first;
 mod log;
 
@@ -49,7 +50,7 @@ impl Story {
 }
 
 /// Every story, in the order of the chapters.
-pub const STORIES: [Story; 14] = [
+pub const STORIES: [Story; 16] = [
     Story {
         name: "leader-based",
         title: "Leader-based replication: one write, two followers, a read at one of them",
@@ -133,6 +134,18 @@ pub const STORIES: [Story; 14] = [
         title: "The same retry, with a snapshot that leaves the dedup table out",
         bugs: &[Bug::SnapshotForgetsDedup],
         play: catch_up::dedup_travels,
+    },
+    Story {
+        name: "elected",
+        title: "The leader dies, and the replicas elect another one",
+        bugs: &[],
+        play: failover::elected,
+    },
+    Story {
+        name: "older-log-elected",
+        title: "The same death, where a voter does not look at the candidate's log",
+        bugs: &[Bug::VoteForOlderLog],
+        play: failover::elected,
     },
 ];
 

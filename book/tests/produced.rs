@@ -94,4 +94,8 @@ fn stories_end_as_the_chapters_say() {
     );
     ends("dedup-travels", "x is: 2");
     ends("dedup-forgotten", "x is: 1");
+    ends("elected", "the write: ok: 2@1, 2 copies");
+    ends("elected", "x is: 1");
+    ends("older-log-elected", "the write: ok: 2@1, 2 copies");
+    ends("older-log-elected", "x is: (no value)");
 }

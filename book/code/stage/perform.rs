@@ -112,7 +112,8 @@ impl Stage {
             self.reply(number, reply);
         }
         for TimerOrder { key, at } in out.timers {
-            self.set_timer(number, boot, key, at.map(|at| at.0 / 1000));
+            // Not before its time: it would be set again for the same microsecond, for ever.
+            self.set_timer(number, boot, key, at.map(|at| at.0.div_ceil(1000)));
         }
         for read in out.log_reads {
             let log = self
