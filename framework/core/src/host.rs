@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::limits::APPLY_BACKLOG_MAX;
+use crate::limits::{APPLY_BACKLOG_MAX, UNACKED_BYTES_MAX};
 use crate::{
     Admission, Applied, Boot, DedupTable, Descriptor, Effects, Entry, EntryId, Error, ErrorKind,
     GroupId, Incarnation, Input, InstanceGen, LogSeq, LogSlice, Machine, Mono, NodeId, Now,
@@ -179,6 +179,13 @@ impl<M: Machine> Host<M> {
                     .with("group", self.group)
                     .with("stage", "engine")
                     .with("behind_bytes", self.backlog.bytes());
+                self.reply_failed(request.reply_to, error);
+            }
+            Admission::Open if self.pipeline.unacked_bytes() >= UNACKED_BYTES_MAX => {
+                let error = Error::new(ErrorKind::Overloaded, "write")
+                    .with("group", self.group)
+                    .with("stage", "copies")
+                    .with("unacked_bytes", self.pipeline.unacked_bytes());
                 self.reply_failed(request.reply_to, error);
             }
             Admission::Open
@@ -384,6 +391,11 @@ impl<M: Machine> Host<M> {
     /// Writes that were taken in and not yet answered.
     pub fn writes_in_flight(&self) -> usize {
         self.waiting.len() + self.pipeline.in_flight()
+    }
+
+    /// Of those, the ones whose clients have given up and that may get their copies all the same.
+    pub const fn writes_given_up(&self) -> usize {
+        self.pipeline.given_up()
     }
 
     /// The inline engine, if there is one.

@@ -26,6 +26,10 @@ pub const ENTRY_RECORDS_MAX: usize = 16 * 1024;
 /// writes.
 pub const APPLY_BACKLOG_MAX: usize = 32 * 1024 * 1024;
 
+/// Entries that may wait for their copies, in bytes, before their replica refuses writes: those whose
+/// clients wait, and those whose clients have given up. Twice what a node takes in at once.
+pub const UNACKED_BYTES_MAX: usize = 128 * 1024 * 1024;
+
 /// Largest frame that carries data, head and body together, in bytes.
 pub const DATA_FRAME_MAX: usize = 1024 * 1024;
 

@@ -137,7 +137,8 @@ impl Pipeline {
         let sealed = self.builder.take_sealed();
         let mut proposals = Vec::with_capacity(sealed.len());
         for SealedProposal { proposal, waiters } in sealed {
-            self.pending.push(proposal.id, proposal.count, waiters);
+            debug_assert_eq!(waiters.len(), proposal.count as usize, "one per record");
+            self.pending.push(proposal.id, proposal.body.len(), waiters);
             proposals.push(proposal);
         }
         proposals
@@ -247,6 +248,16 @@ impl Pipeline {
     /// Writes that were taken in and not yet answered.
     pub fn in_flight(&self) -> usize {
         self.held.len() + self.evaluations.len() + self.builder.waiting() + self.pending.waiting()
+    }
+
+    /// Of those, the ones whose clients have heard a timeout: they wait for their copies all the same.
+    pub const fn given_up(&self) -> usize {
+        self.pending.given_up()
+    }
+
+    /// Bytes of entries that wait for their copies.
+    pub const fn unacked_bytes(&self) -> usize {
+        self.pending.bytes()
     }
 
     /// The time that the next record's entry will carry at least.

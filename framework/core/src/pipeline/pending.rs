@@ -60,17 +60,23 @@ struct Pending {
     earliest_deadline: Mono,
     /// One per record, in order.
     waiters: Vec<Waiter>,
+    /// Of the body.
+    bytes: usize,
+    /// Waiters that heard "unknown".
+    given_up: usize,
 }
 
 /// Proposals in order, each with those who wait for its records.
 #[derive(Debug, Default)]
 pub(super) struct PendingWrites {
     queue: VecDeque<Pending>,
+    bytes: usize,
+    given_up: usize,
 }
 
 impl PendingWrites {
-    pub(super) fn push(&mut self, id: ProposalId, count: u32, waiters: Vec<Waiter>) {
-        debug_assert_eq!(waiters.len(), count as usize, "one waiter per record");
+    pub(super) fn push(&mut self, id: ProposalId, bytes: usize, waiters: Vec<Waiter>) {
+        self.bytes += bytes;
         let earliest_deadline = waiters
             .iter()
             .map(|w| w.deadline)
@@ -81,7 +87,24 @@ impl PendingWrites {
             first: None,
             earliest_deadline,
             waiters,
+            bytes,
+            given_up: 0,
         });
+    }
+
+    /// Bytes of the bodies.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Writes whose clients do not wait any more.
+    pub(super) const fn given_up(&self) -> usize {
+        self.given_up
+    }
+
+    fn forget(&mut self, pending: &Pending) {
+        self.bytes -= pending.bytes;
+        self.given_up -= pending.given_up;
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -103,6 +126,7 @@ impl PendingWrites {
         answers: &mut Answers<'_>,
     ) {
         while let Some(pending) = self.queue.pop_front_if(|pending| pending.id <= through) {
+            self.forget(&pending);
             let Some(first) = pending.first else {
                 debug_assert!(false, "acknowledged without a place in the log");
                 continue;
@@ -128,6 +152,7 @@ impl PendingWrites {
             .is_some_and(|pending| pending.id == id)
             && let Some(pending) = self.queue.remove(index)
         {
+            self.forget(&pending);
             answers.fail_all(&pending.waiters, error);
         }
     }
@@ -136,6 +161,7 @@ impl PendingWrites {
         let index = self.queue.partition_point(|pending| pending.id < from);
         let error = error.clone().with_outcome(WriteOutcome::Unknown);
         for pending in self.queue.split_off(index) {
+            self.forget(&pending);
             answers.fail_all(&pending.waiters, &error);
         }
     }
@@ -149,6 +175,8 @@ impl PendingWrites {
                 let late = |w: &&mut Waiter| !w.answered && w.deadline <= now;
                 for waiter in pending.waiters.iter_mut().filter(late) {
                     waiter.answered = true;
+                    pending.given_up += 1;
+                    self.given_up += 1;
                     let outcome = Outcome::Failed(Box::new(timeout.clone()));
                     answers.replies.push(Reply {
                         group: answers.group,
@@ -173,6 +201,7 @@ impl PendingWrites {
     }
 
     pub(super) fn abandon(&mut self, error: &Error, answers: &mut Answers<'_>) {
+        (self.bytes, self.given_up) = (0, 0);
         for pending in std::mem::take(&mut self.queue) {
             let placed = pending.first.is_some();
             let outcome = if placed {

@@ -30,7 +30,9 @@ impl<C: Cast> World<'_, C> {
                     continue;
                 };
                 let waiting = node.log.queue.len();
-                bounded::judge(at, host.writes_in_flight(), waiting, &mut self.findings);
+                // Those that were given up are bounded by their bytes.
+                let awaited = host.writes_in_flight() - host.writes_given_up();
+                bounded::judge(at, awaited, waiting, &mut self.findings);
                 seen.push((n, host.vitals()));
             }
             monotone::judge_roles(g, &seen, &mut self.findings);
