@@ -8,13 +8,12 @@
     reason = "a test ends where its expectation does"
 )]
 
-mod support;
-
 use std::time::Duration;
 
 use repertoire::core::limits::{ENTRY_BODY_MAX, UNACKED_BYTES_MAX};
 use repertoire::core::{
-    Acks, ClientId, Error, ErrorKind, GroupId, NodeId, Operation, Outcome, RequestId, WriteOutcome,
+    Acks, ClientId, Descriptor, Error, ErrorKind, GroupId, NodeId, Operation, Outcome, RequestId,
+    WriteOutcome,
 };
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
 use repertoire::{LocalCluster, LocalOptions};
@@ -70,8 +69,11 @@ impl Client {
 
 #[tokio::test]
 async fn writes_that_nobody_can_acknowledge_are_refused_before_they_fill_the_node() {
-    let data = support::keyspace(1, "data");
-    let mut cluster = support::start(LocalOptions::new("test"), vec![data]).await;
+    let nodes = [1, 2, 3].map(NodeId);
+    let data = Descriptor::single_shard(DATA.keyspace, "data", "single-leader", &nodes);
+    let options = LocalOptions::new("test");
+    let mut cluster = LocalCluster::start(options, vec![data]).await.unwrap();
+    cluster.ready(Duration::from_secs(30)).await.unwrap();
     for id in [2, 3] {
         cluster.stop_node(NodeId(id)).await.unwrap();
     }
