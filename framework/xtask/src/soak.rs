@@ -30,6 +30,10 @@ pub struct Options {
     /// escapes, and when none does for want of some kind. Takes most of an hour.
     #[arg(long)]
     pub planted: bool,
+    /// Kill so many leaders of real nodes instead, one after the other, under load: fails when an
+    /// acknowledged write is lost. About seven seconds each.
+    #[arg(long, value_name = "KILLS", conflicts_with = "planted")]
+    pub failovers: Option<u64>,
 }
 
 /// Runs the simulator in batches until the time is up, and prints every failing seed.
@@ -40,12 +44,11 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     if options.planted {
         return hunt(root);
     }
-    shell::run(
-        root,
-        &shell::cargo(),
-        &["build", "--release", "--locked", "-p", "repertoire-cli"],
-        &[],
-    )?;
+    let build = ["build", "--release", "--locked", "-p", "repertoire-cli"];
+    shell::run(root, &shell::cargo(), &build, &[])?;
+    if let Some(kills) = options.failovers {
+        return fail_over(root, kills);
+    }
     let protocols = protocols(root, options)?;
     let until = Instant::now() + Duration::from_secs(options.minutes.saturating_mul(60));
     let mut seed = options.seed.unwrap_or_else(seed_from_clock);
@@ -86,6 +89,18 @@ fn hunt(root: &Path) -> Result<()> {
     let mut args = vec!["run", "--release", "--locked", "--quiet"];
     args.extend(["-p", "repertoire-sim", "--features", "sabotage"]);
     args.extend(["--example", "planted", "--", "5", "100", "10000"]);
+    shell::run(root, &shell::cargo(), &args, &[])
+}
+
+/// Kills leaders with `kill -9` under 1,000 writes a second, and prints how long each was missed.
+fn fail_over(root: &Path, kills: u64) -> Result<()> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let program = root.join(target).join("release/repertoire");
+    let program = program.display().to_string();
+    let kills = kills.to_string();
+    let mut args = vec!["run", "--release", "--locked", "--quiet"];
+    args.extend(["-p", "repertoire-bench", "--example", "failover", "--"]);
+    args.extend(["--processes", "3", "--program", &program, "--kills", &kills]);
     shell::run(root, &shell::cargo(), &args, &[])
 }
 
