@@ -62,7 +62,9 @@ impl Group {
                 return;
             }
         }
-        self.turn += 1;
+        if self.target() == Some(node) {
+            self.turn += 1;
+        }
     }
 
     /// Whether a session has writes to be sent.
@@ -130,5 +132,10 @@ mod tests {
         assert_eq!(group.target(), Some(NodeId(3)));
         group.turn_from(NodeId(3), |_| true);
         assert_ne!(group.target(), Some(NodeId(3)), "somebody must be asked");
+        for leader in [1, 2, 3].map(NodeId) {
+            group.set_leader(leader);
+            group.turn_from(leader, |_| true);
+            assert_ne!(group.target(), Some(leader), "not the same one again");
+        }
     }
 }
