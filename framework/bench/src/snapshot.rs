@@ -71,8 +71,8 @@ pub struct SnapshotReport {
     pub leader_stall: Stall,
     /// The same of the receiver.
     pub receiver_stall: Stall,
-    /// The longest time that the machine took meanwhile for 50 microseconds of work: stalls of this
-    /// length are its own.
+    /// The longest time that the machine took meanwhile to let 256 pages be read at random:
+    /// stalls of this length are its own.
     pub machine_stall: Stall,
     /// Growth of the leader's resident memory during the transfer, over that under load before. MiB.
     pub leader_extra_mb: f64,

@@ -8,6 +8,7 @@
 mod apply;
 mod backlog;
 mod executor;
+mod inline;
 mod install;
 mod output;
 mod pace;
@@ -32,12 +33,13 @@ use crate::{
     Vitals, WriteOutcome, WriteRequest,
 };
 use backlog::Backlog;
+use inline::Inline;
 use pace::Pace;
 use reads::ReadDesk;
 use snapshot::SnapshotInProgress;
 
 /// Most writes taken in by one flush: a few milliseconds of work.
-const ADMITTED_MAX: usize = 1024;
+const ADMITTED_MAX: usize = 512;
 
 /// What a host is made from.
 #[derive(Debug)]
@@ -89,7 +91,7 @@ pub struct Host<M: Machine> {
     applied: EntryId,
     frontier: Bytes,
     /// The inline engine; `None` when jobs are executed elsewhere.
-    inline: Option<Executor>,
+    inline: Option<Inline>,
     reads: ReadDesk,
     snapshot: Option<SnapshotInProgress>,
     /// About how many bytes a chunk of a snapshot holds.
@@ -154,7 +156,7 @@ impl<M: Machine> Host<M> {
             dedup: boot.dedup,
             applied: boot.position,
             frontier: boot.applied.frontier,
-            inline: engine,
+            inline: engine.map(Inline::new),
             reads: ReadDesk::default(),
             snapshot: None,
             chunk_bytes: snapshot::CHUNK_BYTES,
@@ -237,10 +239,11 @@ impl<M: Machine> Host<M> {
         self.machine.step(now, Input::Timer(key), &mut self.fx);
     }
 
-    /// Log operations up to `seq` have reached their medium. A follower that is held up hears of it
-    /// later: what it does not acknowledge stops its leader.
+    /// Log operations up to `seq` have reached their medium. A follower whose checkpoint or engine is
+    /// too far behind hears of it later: what it does not acknowledge stops its leader.
     pub fn durable(&mut self, now: Now, seq: LogSeq) {
-        if self.admission != Admission::Open && self.is_held_up() {
+        let is_behind = self.is_held_up() || self.backlog.bytes() >= APPLY_BACKLOG_MAX;
+        if self.admission != Admission::Open && is_behind {
             self.held_durable = Some(seq);
             return;
         }
@@ -292,12 +295,28 @@ impl<M: Machine> Host<M> {
             }
         }
         self.admissible = ADMITTED_MAX;
+        if let Some(inline) = &mut self.inline {
+            inline.end_turn();
+        }
         self.pipeline.take_replies(&mut self.out.replies);
     }
 
-    /// Whether another flush would take in more writes: one takes no more than some hundreds, so that
-    /// whoever drives this host can see to others in between.
+    /// Whether another flush would go on with what this one left: one takes in and applies no more
+    /// than is done in a few milliseconds, so that whoever drives this host can see to others in
+    /// between.
     pub fn has_more(&self) -> bool {
+        self.inline.as_ref().is_some_and(Inline::has_more) || self.admits_more()
+    }
+
+    /// Applies about so many records in one flush and leaves the rest to the next: for drivers whose
+    /// states are small, so that what waits meets everything else.
+    pub const fn set_share(&mut self, records: usize) {
+        if let Some(inline) = &mut self.inline {
+            inline.set_share(records);
+        }
+    }
+
+    fn admits_more(&self) -> bool {
         !self.waiting.is_empty()
             && self.admission != Admission::Wait
             && !self.is_stopped_by_checkpoint()
@@ -383,7 +402,7 @@ impl<M: Machine> Host<M> {
         &self.dedup
     }
 
-    /// Bytes of entries that the engine was handed and has not applied: nothing, for an inline one.
+    /// Bytes of entries that the engine was handed and has not applied.
     pub const fn apply_backlog_bytes(&self) -> usize {
         self.backlog.bytes()
     }
@@ -400,7 +419,7 @@ impl<M: Machine> Host<M> {
 
     /// The inline engine, if there is one.
     pub fn engine(&self) -> Option<&dyn crate::StorageEngine> {
-        self.inline.as_ref().map(Executor::engine)
+        self.inline.as_ref().map(Inline::engine)
     }
 
     /// Why the replica cannot go on, if so: its engine failed. It must be rebuilt.

@@ -57,6 +57,9 @@ pub(crate) struct ClientPlan {
     pub(crate) patience: Nanos,
 }
 
+/// Purpose of the generator that draws the share of a flush.
+const SHARE: u64 = 0x5a;
+
 /// How the network behaves without faults.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NetPlan {
@@ -93,6 +96,8 @@ pub(crate) struct Plan {
     pub(crate) minority_stays_down: bool,
     /// Bytes of a snapshot's chunk: small, so that a transfer takes several.
     pub(crate) chunk_bytes: usize,
+    /// Records that a flush applies in place; `None`: as many as the product does.
+    pub(crate) share: Option<usize>,
     pub(crate) keys: u16,
 }
 
@@ -149,6 +154,7 @@ impl Plan {
             chunk_bytes: *rng.pick(&[200, 1000, 16 * 1024]),
             keys,
             groups,
+            share: draw_share(config.seed),
         }
     }
 
@@ -156,6 +162,12 @@ impl Plan {
     pub(crate) fn up(&self, group: usize) -> usize {
         up_of(self.groups[group].members.len(), self.minority_stays_down)
     }
+}
+
+/// From a generator of its own: what else is drawn does not change with it.
+fn draw_share(seed: u64) -> Option<usize> {
+    let mut rng = Rng::new(seed).fork(SHARE);
+    *rng.pick(&[None, None, Some(1), Some(4)])
 }
 
 /// The faults of a run. `alone`: no node has to do with another.

@@ -1,4 +1,4 @@
-//! How far an engine on another thread is behind.
+//! How far the engine is behind.
 
 use std::collections::VecDeque;
 

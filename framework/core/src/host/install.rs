@@ -128,7 +128,7 @@ impl<M: Machine> Host<M> {
         self.awaits_snapshot = false;
         self.pipeline.stood_down();
         self.pipeline.engine_replaced();
-        self.reads.engine_replaced();
+        self.reads.engine_replaced(|| self.fx.next_ticket());
         let (position, frontier) = (header.position, header.frontier.clone());
         self.machine.step(
             now,

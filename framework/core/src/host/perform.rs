@@ -1,5 +1,6 @@
 //! Carrying out the effects that stay inside a host, and passing on the rest.
 
+use super::inline::Inline;
 use super::output::pass_on;
 use super::reads::ReadPoint;
 use super::{Host, Job, JobResult};
@@ -27,6 +28,7 @@ impl<M: Machine> Host<M> {
             }
             busy |= self.dispatch(now, job);
         }
+        busy |= self.run_inline(now);
         pass_on(&mut self.fx.sends, &mut self.out.sends);
         busy |= self.perform_fates();
         busy |= self.perform_reads(now);
@@ -117,7 +119,7 @@ impl<M: Machine> Host<M> {
     }
 
     fn admit_waiting(&mut self, now: Now) -> bool {
-        if self.admissible == 0 || !self.has_more() {
+        if self.admissible == 0 || !self.admits_more() {
             return false;
         }
         let mut waiting = std::mem::take(&mut self.waiting);
@@ -190,15 +192,29 @@ impl<M: Machine> Host<M> {
         busy
     }
 
-    /// Executes a job in place, or passes it on. Returns whether it was answered at once.
+    /// Passes a job on, or executes it in place as far as the turn's share goes. Returns whether
+    /// something was answered at once.
     pub(super) fn dispatch(&mut self, now: Now, job: Job) -> bool {
-        let Some(executor) = &mut self.inline else {
+        let Some(inline) = &mut self.inline else {
             self.out.jobs.push(job);
             return false;
         };
-        let result = executor.run(job);
-        self.take_result(now, result);
-        true
+        if let Job::Fetch { .. } = job {
+            let result = inline.run_now(job);
+            self.take_result(now, result);
+            return true;
+        }
+        inline.push(job);
+        self.run_inline(now)
+    }
+
+    fn run_inline(&mut self, now: Now) -> bool {
+        let mut busy = false;
+        while let Some(result) = self.inline.as_mut().and_then(Inline::run_next) {
+            self.take_result(now, result);
+            busy = true;
+        }
+        busy
     }
 
     pub(super) fn take_result(&mut self, now: Now, result: JobResult) {
@@ -224,7 +240,9 @@ impl<M: Machine> Host<M> {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Result<crate::Answer, crate::EngineError>) {
-        let point = self.reads.answered(ticket);
+        let Some(point) = self.reads.answered(ticket) else {
+            return;
+        };
         let Some(request) = self.reads.close(ticket) else {
             return;
         };

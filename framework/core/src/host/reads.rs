@@ -54,14 +54,21 @@ impl ReadDesk {
         self.asked.insert(ticket, point);
     }
 
-    /// The engine answered a read: where it was asked.
-    pub(super) fn answered(&mut self, ticket: Ticket) -> ReadPoint {
-        self.asked.remove(&ticket).unwrap_or_default()
+    /// The engine answered a read: where it was asked, unless by an engine that was replaced.
+    pub(super) fn answered(&mut self, ticket: Ticket) -> Option<ReadPoint> {
+        self.asked.remove(&ticket)
     }
 
-    /// Forgets what a replaced engine will never answer. The requests end at their deadlines.
-    pub(super) fn engine_replaced(&mut self) {
-        self.asked.clear();
+    /// Another engine holds the state from now on: it is asked what the old one has not answered, as
+    /// soon as it has got as far. Late answers of the old one meet no ticket.
+    pub(super) fn engine_replaced(&mut self, mut next_ticket: impl FnMut() -> Ticket) {
+        for (ticket, point) in std::mem::take(&mut self.asked) {
+            if let Some(request) = self.open.remove(&ticket) {
+                let ticket = next_ticket();
+                self.open.insert(ticket, request);
+                self.parked.insert((point.position.lsn, ticket));
+            }
+        }
     }
 
     /// Ends a read; `None` when it was ended before.

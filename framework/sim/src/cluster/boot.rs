@@ -154,6 +154,9 @@ impl<C: Cast> World<'_, C> {
         match Host::boot(boot, inline, |boot, fx| self.cast.boot(boot, fx)) {
             Ok(mut host) => {
                 host.set_snapshot_chunk_bytes(self.plan.chunk_bytes);
+                if let Some(records) = self.plan.share {
+                    host.set_share(records);
+                }
                 replica.host = Some(host);
                 self.flush(n, g);
             }

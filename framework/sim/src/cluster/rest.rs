@@ -59,7 +59,7 @@ impl<C: Cast> World<'_, C> {
             self.nodes.iter().filter(|node| !node.is_gone).all(|node| {
                 let replica = &node.replicas[g];
                 let is_there = replica.host.as_ref().is_some_and(|host| {
-                    host.applied().lsn.0 == end && host.writes_in_flight() == 0
+                    host.applied().lsn.0 == end && host.writes_in_flight() == 0 && !host.has_more()
                 });
                 !replica.is_member
                     || (is_there && replica.jobs.is_empty() && replica.job_under_way.is_none())

@@ -5,7 +5,7 @@ use repertoire_core::{Now, PeerEvent};
 use super::event::{Parcel, peer};
 use super::{Event, World};
 use crate::cast::Cast;
-use crate::clock::Nanos;
+use crate::clock::{MICRO, Nanos};
 use crate::fault::kind::Fault;
 use crate::sometimes::Situation;
 
@@ -305,7 +305,12 @@ impl<C: Cast> World<'_, C> {
             self.flush(n, g);
             return;
         }
-        let (time, span) = (self.time(), self.plan.batch);
+        self.flush_later(n, g);
+    }
+
+    /// Has a replica flushed again after a while.
+    pub(crate) fn flush_later(&mut self, n: usize, g: usize) {
+        let (time, span) = (self.time(), self.plan.batch.max(MICRO));
         let node = &mut self.nodes[n];
         node.replicas[g].is_dirty = true;
         if !node.flush_planned {
