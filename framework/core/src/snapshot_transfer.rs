@@ -25,10 +25,10 @@ use crate::{Class, DecodeError, EntryId, Mono, NodeId, SnapshotHeader, WireMessa
 pub const WINDOW_CHUNKS: u32 = 16;
 
 /// Silence after which the receiver asks again.
-const RETRY: Duration = Duration::from_millis(500);
+const RETRY: Duration = Duration::from_millis(1000);
 
 /// Silence after which the receiver takes another offer, even of an older snapshot.
-const SILENCE: Duration = Duration::from_millis(1200);
+const SILENCE: Duration = Duration::from_millis(2400);
 
 /// Most chunks of one snapshot; keeps an offer within a frame.
 const CHUNKS_MAX: usize = 160 * 1024;

@@ -20,6 +20,8 @@ struct Progress {
     expected: u64,
     resumed_from: u64,
     received: u64,
+    /// On the receiver's disk.
+    stored: u64,
 }
 
 impl Progress {
@@ -30,10 +32,12 @@ impl Progress {
             expected: number("chunks_expected"),
             resumed_from: number("resumed_from"),
             received: number("chunks_received"),
+            stored: number("chunks_stored"),
         }
     }
 
-    const fn have(self) -> u64 {
+    /// Chunks that arrived, and that the receiver had before. More than all, if some came twice.
+    const fn sent(self) -> u64 {
         self.resumed_from + self.received
     }
 }
@@ -99,13 +103,13 @@ impl<'a> Transfer<'a> {
             report.chunks = all;
             self.check(progress, report);
             let steps_done = self.kills - self.kills_left + 1;
-            if self.kills_left > 0 && progress.have() * (self.kills + 1) >= all * steps_done {
+            if self.kills_left > 0 && progress.stored * (self.kills + 1) >= all * steps_done {
                 self.kills_left -= 1;
-                self.before_kill = Some(progress.have());
+                self.before_kill = Some(progress.stored);
                 self.nodes.kill(RECEIVER);
                 self.nodes.restart(RECEIVER)?;
                 report.kills += 1;
-            } else if progress.have() >= all {
+            } else if progress.stored >= all {
                 report.transfer_seconds = begin.elapsed().as_secs_f64();
                 return Ok(());
             }
@@ -130,7 +134,7 @@ impl<'a> Transfer<'a> {
             let lost = before.saturating_sub(progress.resumed_from);
             report.chunks_lost_by_a_kill = report.chunks_lost_by_a_kill.max(lost);
         }
-        let too_many = progress.have().saturating_sub(progress.expected);
+        let too_many = progress.sent().saturating_sub(progress.expected);
         report.chunks_too_many = report.chunks_too_many.max(too_many);
     }
 

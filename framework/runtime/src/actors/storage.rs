@@ -35,7 +35,9 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct TransferStats {
     /// Chunks that arrived, whether they were of use or not.
     pub(crate) chunks_received: AtomicU64,
-    /// Chunks of the snapshot that is, or was last, received.
+    /// Chunks on this node's disk of the snapshot that is, or was last, received.
+    pub(crate) chunks_stored: AtomicU64,
+    /// All chunks of that snapshot.
     pub(crate) chunks_expected: AtomicU64,
     /// How many of them an earlier attempt had left here.
     pub(crate) resumed_from: AtomicU64,

@@ -22,7 +22,7 @@ use crate::watch::WatchedEngine;
 /// How often transfers are looked at.
 const TICK: Nanos = 300 * MILLI;
 /// Silence of a receiver after which a transfer counts as failed.
-const SILENCE: Nanos = 1500 * MILLI;
+const SILENCE: Nanos = 3000 * MILLI;
 
 impl<C: Cast> World<'_, C> {
     pub(crate) fn send_transfer(

@@ -34,6 +34,7 @@ impl NodeActor {
             },
             "snapshot": {
                 "chunks_received": self.wiring.transfer_stats.chunks_received.load(Ordering::Relaxed),
+                "chunks_stored": self.wiring.transfer_stats.chunks_stored.load(Ordering::Relaxed),
                 "chunks_expected": self.wiring.transfer_stats.chunks_expected.load(Ordering::Relaxed),
                 "resumed_from": self.wiring.transfer_stats.resumed_from.load(Ordering::Relaxed),
             },

@@ -44,6 +44,7 @@ impl StorageActor {
         };
         let stats = &self.stats;
         stats.resumed_from.store(have.into(), Ordering::Relaxed);
+        stats.chunks_stored.store(have.into(), Ordering::Relaxed);
         let all = header.chunks.len() as u64;
         stats.chunks_expected.store(all, Ordering::Relaxed);
         let (receiver, want) = SnapshotReceiver::accept(header, from, have, now);
@@ -90,6 +91,8 @@ impl StorageActor {
             self.receiving.remove(&group);
             return self.fail(group, error);
         }
+        let stored = receiving.receiver.stored().into();
+        self.stats.chunks_stored.store(stored, Ordering::Relaxed);
         let config_epoch = receiving.config_epoch;
         match verdict {
             ChunkVerdict::Stored(Some(want)) => self.say(group, config_epoch, from, want),
