@@ -54,6 +54,7 @@ pub(crate) enum Verb {
     Status(verbs::status::StatusArgs),
     Nodes(verbs::nodes::NodesArgs),
     Keyspace(verbs::keyspace::KeyspaceArgs),
+    Transfer(verbs::transfer::TransferArgs),
     Config(verbs::config::ConfigArgs),
     Cert(verbs::cert::CertArgs),
     Sim(verbs::sim::SimArgs),
@@ -79,6 +80,7 @@ impl Verb {
             | Self::Status(_)
             | Self::Nodes(_)
             | Self::Keyspace(_)
+            | Self::Transfer(_)
             | Self::Config(_)
             | Self::Cert(_)
             | Self::Bench(_)
@@ -101,6 +103,7 @@ impl Verb {
             Self::Status(args) => verbs::status::run(args, context).await,
             Self::Nodes(args) => verbs::nodes::run(args, context).await,
             Self::Keyspace(args) => verbs::keyspace::run(args, context).await,
+            Self::Transfer(args) => verbs::transfer::run(args, context).await,
             Self::Config(args) => verbs::config::run(args, context),
             Self::Cert(args) => verbs::cert::run(&args, context),
             Self::Sim(args) => verbs::sim::run(&args, context),

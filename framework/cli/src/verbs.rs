@@ -19,3 +19,4 @@ pub(crate) mod serve;
 mod signal;
 pub(crate) mod sim;
 pub(crate) mod status;
+pub(crate) mod transfer;

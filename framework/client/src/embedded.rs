@@ -139,7 +139,11 @@ impl ToNode {
     }
 
     fn ask(&self, request: AdminRequest) {
-        let AdminRequest { request, verb, .. } = request;
+        let AdminRequest {
+            request,
+            verb,
+            args,
+        } = request;
         let aside = self.aside.clone();
         let answer = move |result: Result<Bytes, Error>| {
             let result = result.map_err(Box::new);
@@ -164,8 +168,8 @@ impl ToNode {
                 answer(found);
             }
             AdminVerb::Call { name } => {
-                let error = Error::new(ErrorKind::Unsupported, "call");
-                answer(Err(error.with("name", name.as_str())));
+                let handle = self.handle.clone();
+                tokio::spawn(async move { answer(handle.call(name.as_str(), &args).await) });
             }
         }
     }

@@ -205,7 +205,7 @@ impl<M: Machine> Host<M> {
                     self.fetch(now);
                 }
             }
-            Admission::Wait => self.waiting.push_back(request),
+            Admission::Paused | Admission::Wait => self.waiting.push_back(request),
             Admission::Closed { leader } => {
                 let error = Error::not_leader(leader, "write").with("group", self.group);
                 self.reply_failed(request.reply_to, error);
@@ -243,7 +243,7 @@ impl<M: Machine> Host<M> {
     /// too far behind hears of it later: what it does not acknowledge stops its leader.
     pub fn durable(&mut self, now: Now, seq: LogSeq) {
         let is_behind = self.is_held_up() || self.backlog.bytes() >= APPLY_BACKLOG_MAX;
-        if self.admission != Admission::Open && is_behind {
+        if !self.admission.orders() && is_behind {
             self.held_durable = Some(seq);
             return;
         }
@@ -278,6 +278,14 @@ impl<M: Machine> Host<M> {
     /// A job was executed elsewhere.
     pub fn job_done(&mut self, now: Now, result: JobResult) {
         self.take_result(now, result);
+    }
+
+    /// Somebody wants another replica to lead.
+    ///
+    /// # Errors
+    /// Those of [`Protocol::transfer`](crate::Protocol::transfer).
+    pub fn transfer(&mut self, now: Now, to: NodeId) -> Result<(), Error> {
+        self.machine.transfer(now, to, &mut self.fx)
     }
 
     /// Ends a drained batch: seals, lets the protocol coalesce, carries out what stays inside the
@@ -318,7 +326,7 @@ impl<M: Machine> Host<M> {
 
     fn admits_more(&self) -> bool {
         !self.waiting.is_empty()
-            && self.admission != Admission::Wait
+            && !matches!(self.admission, Admission::Paused | Admission::Wait)
             && !self.is_stopped_by_checkpoint()
     }
 
@@ -331,6 +339,7 @@ impl<M: Machine> Host<M> {
         );
         let detail = match self.admission {
             Admission::Open => "the log waited for a checkpoint",
+            Admission::Paused => "the leader was about to hand over",
             Admission::Wait | Admission::Closed { .. } => "no leader took writes in time",
         };
         // Each request is looked at once: one that is late is answered, another one queues again.

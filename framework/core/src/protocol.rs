@@ -22,7 +22,7 @@ pub use status::{Role, Status, Vitals};
 
 use serde::de::DeserializeOwned;
 
-use crate::{Capabilities, Descriptor, Error, Now};
+use crate::{Capabilities, Descriptor, Error, ErrorKind, NodeId, Now};
 
 /// Whether one instance serves a shard or a whole keyspace on its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,22 @@ pub trait Protocol: Sized + Send + 'static {
 
     /// Ends a drained batch of inputs: seal, coalesce, acknowledge.
     fn flush(&mut self, now: Now, fx: &mut Effects<Self::Message>);
+
+    /// Somebody who operates the cluster wants another replica to lead. What a protocol promises is
+    /// kept all the same; whether it came about, [`inspect`](Self::inspect) shows later.
+    ///
+    /// # Errors
+    /// `Unsupported` by a protocol whose leaders cannot be changed; `NotLeader` here;
+    /// `ConfigInvalid` for a node that cannot lead; `Unavailable` while another one is to lead already.
+    fn transfer(
+        &mut self,
+        now: Now,
+        to: NodeId,
+        fx: &mut Effects<Self::Message>,
+    ) -> Result<(), Error> {
+        let _ = (now, to, fx);
+        Err(Error::new(ErrorKind::Unsupported, "transfer").with("protocol", Self::NAME))
+    }
 
     /// What a person or a test may know of it.
     fn inspect(&self) -> Status;

@@ -91,11 +91,13 @@ pub enum Bug {
     ElectionQuorumMinusOne,
     /// A leader answers reads without knowing that it still leads.
     StaleLeaderReads,
+    /// A leader answers reads by its lease although it has asked another one to take over.
+    LeaseOutlivesTransfer,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::LeaderAcksBeforeDurable,
         Self::FollowerAcksBeforeDurable,
         Self::AckUnmatchedSuffix,
@@ -137,6 +139,7 @@ impl Bug {
         Self::VoteForOlderLog,
         Self::ElectionQuorumMinusOne,
         Self::StaleLeaderReads,
+        Self::LeaseOutlivesTransfer,
     ];
 }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
-use repertoire_core::{Catalogue, Descriptor, Error, ErrorKind, GroupId};
+use repertoire_core::{Catalogue, Descriptor, Error, ErrorKind, GroupId, NodeId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::actors::node::Control;
+use crate::admin;
 use crate::credit::Credit;
 use crate::identity::Identity;
 use crate::inbox::Inbox;
@@ -124,6 +126,27 @@ impl NodeHandle {
         receive
             .await
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::ShuttingDown, "release")))
+    }
+
+    /// Has this node, which leads a group, hand the leadership over to `to`, without losing an
+    /// acknowledgement. Returns once the wish is known; a write waits until it has come true. The
+    /// status of the nodes says when `to` leads; a leader that is not relieved within two election
+    /// timeouts goes on leading.
+    ///
+    /// # Errors
+    /// `UnknownKeyspace`, `NotLeader`, `ConfigInvalid` for a node that cannot lead the group or for a
+    /// leader that is fixed, `Unsupported` by the protocol, `Unavailable` while the leader changes.
+    pub async fn transfer(&self, group: GroupId, to: NodeId) -> Result<(), Error> {
+        admin::transfer(&self.running.inbox, group, to).await
+    }
+
+    /// Calls an administrative function by name, with JSON, as clients on the network do.
+    ///
+    /// # Errors
+    /// `Unsupported` for a name that is not known, `Malformed` for arguments that are not understood;
+    /// those of the function.
+    pub async fn call(&self, name: &str, args: &[u8]) -> Result<Bytes, Error> {
+        admin::call(&self.running.inbox, &self.running.sessions, name, args).await
     }
 
     /// Stops the node in order: requests are refused, the log is synced, links drain for at most

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod actors;
+mod admin;
 pub mod clock;
 mod credit;
 mod edge;

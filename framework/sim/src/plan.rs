@@ -59,6 +59,8 @@ pub(crate) struct ClientPlan {
 
 /// Purpose of the generator that draws the share of a flush.
 const SHARE: u64 = 0x5a;
+/// Purpose of the generator that draws wishes for leaders.
+const WISHES: u64 = 0x5b;
 
 /// How the network behaves without faults.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +100,8 @@ pub(crate) struct Plan {
     pub(crate) chunk_bytes: usize,
     /// Records that a flush applies in place; `None`: as many as the product does.
     pub(crate) share: Option<usize>,
+    /// Draws who is wanted to lead, if somebody wishes for leaders.
+    pub(crate) wishes: Option<Rng>,
     pub(crate) keys: u16,
 }
 
@@ -155,6 +159,7 @@ impl Plan {
             keys,
             groups,
             share: draw_share(config.seed),
+            wishes: draw_wishes(config.seed),
         }
     }
 
@@ -168,6 +173,11 @@ impl Plan {
 fn draw_share(seed: u64) -> Option<usize> {
     let mut rng = Rng::new(seed).fork(SHARE);
     *rng.pick(&[None, None, Some(1), Some(4)])
+}
+
+fn draw_wishes(seed: u64) -> Option<Rng> {
+    let mut rng = Rng::new(seed).fork(WISHES);
+    rng.one_in(2).then_some(rng)
 }
 
 /// The faults of a run. `alone`: no node has to do with another.

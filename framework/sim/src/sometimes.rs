@@ -94,6 +94,10 @@ situations! {
     EntriesInherited "entries-inherited" Elections,
     /// A leader without a lease answered a read after a majority had confirmed it.
     ReadConfirmed "read-confirmed-without-lease" Elections,
+    /// A leader handed over to the replica that it was told to.
+    LeaderTookOver "leader-took-over-as-wished" Elections,
+    /// A leader that was to hand over went on leading.
+    TransferExpired "transfer-expired" Elections,
 }
 
 /// How often each situation was reached.

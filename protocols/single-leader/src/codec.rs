@@ -11,7 +11,7 @@ use repertoire_core::{
     Class, DecodeError, ENTRY_HEAD_LEN, Entry, EntryId, LeaderEpoch, Lsn, WireMessage,
 };
 
-use crate::message::{Ack, Append, Fenced, Message, Reject, Vote, VoteRequest};
+use crate::message::{Ack, Append, Fenced, Message, Reject, TakeOver, Vote, VoteRequest};
 
 /// Most entries in one message: a bound on the work that one message can cause.
 pub(crate) const ENTRIES_MAX: usize = 4096;
@@ -47,6 +47,8 @@ pub enum Head {
     VoteRequest(VoteRequest),
     /// See [`Vote`].
     Vote(Vote),
+    /// See [`TakeOver`].
+    TakeOver(TakeOver),
 }
 
 /// Serde for a fixed array that is longer than the 32 elements serde itself knows.
@@ -181,6 +183,7 @@ impl WireMessage for Message {
             Self::Fenced(fenced) => (Head::Fenced(fenced), Bytes::new()),
             Self::VoteRequest(request) => (Head::VoteRequest(request), Bytes::new()),
             Self::Vote(vote) => (Head::Vote(vote), Bytes::new()),
+            Self::TakeOver(wish) => (Head::TakeOver(wish), Bytes::new()),
         }
     }
 
@@ -193,6 +196,7 @@ impl WireMessage for Message {
             Head::Fenced(fenced) => expect_empty(&body).map(|()| Self::Fenced(fenced)),
             Head::VoteRequest(request) => expect_empty(&body).map(|()| Self::VoteRequest(request)),
             Head::Vote(vote) => expect_empty(&body).map(|()| Self::Vote(vote)),
+            Head::TakeOver(wish) => expect_empty(&body).map(|()| Self::TakeOver(wish)),
         }
     }
 
@@ -204,7 +208,8 @@ impl WireMessage for Message {
             | Self::Reject(_)
             | Self::Fenced(_)
             | Self::VoteRequest(_)
-            | Self::Vote(_) => Class::Control,
+            | Self::Vote(_)
+            | Self::TakeOver(_) => Class::Control,
         }
     }
 }

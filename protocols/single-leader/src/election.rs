@@ -13,7 +13,8 @@
 //! to a log that holds as much.
 //!
 //! Nobody gives a vote who has heard of a leader within an election timeout, or who was started
-//! within one: leases rest on this; see [`lease`](crate::lease).
+//! within one: leases rest on this; see [`lease`](crate::lease). Unless the leader itself wants
+//! another one: see [`transfer`](crate::transfer).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -43,7 +44,7 @@ pub(crate) struct Election {
     draw: u64,
     campaign: Option<Campaign>,
     /// A vote that is due once it is durable.
-    owed: Option<(NodeId, LeaderEpoch)>,
+    owed: Option<(NodeId, LeaderEpoch, Stage)>,
 }
 
 /// An attempt to become leader.
@@ -109,10 +110,10 @@ impl Election {
     /// Gives a vote that is durable now.
     pub(crate) fn answer(&mut self, state: &State, fx: &mut Effects<Message>) {
         let is_early = !state.is_established() && !planted(Bug::VoteBeforeDurable);
-        if let Some((to, epoch)) = self.owed.take_if(|_| !is_early) {
+        if let Some((to, epoch, stage)) = self.owed.take_if(|_| !is_early) {
             let vote = Vote {
                 epoch,
-                stage: Stage::Vote,
+                stage,
                 is_granted: state.hard.epoch == epoch && state.hard.vote == Some(to),
                 seen: state.hard.epoch,
             };
@@ -141,7 +142,7 @@ pub(crate) fn election_quorum(voters: usize, acks: Acks) -> usize {
 
 impl SingleLeader {
     /// Whether this replica may give votes, and ask for them.
-    fn is_voter(&self) -> bool {
+    pub(crate) fn is_voter(&self) -> bool {
         voters(&self.state).any(|node| node == self.state.me)
     }
 
@@ -200,9 +201,15 @@ impl SingleLeader {
     }
 
     /// Asks the others. The own vote is the first one.
-    fn campaign(&mut self, now: Now, epoch: LeaderEpoch, stage: Stage, fx: &mut Effects<Message>) {
+    pub(crate) fn campaign(
+        &mut self,
+        now: Now,
+        epoch: LeaderEpoch,
+        stage: Stage,
+        fx: &mut Effects<Message>,
+    ) {
         let me = self.state.me;
-        if stage == Stage::Vote {
+        if stage.is_binding() {
             let hard = HardState {
                 vote: Some(me),
                 ..HardState::of(epoch, None)
@@ -255,7 +262,7 @@ impl SingleLeader {
         }
         let is_granted = self.would_vote(now, from, &request);
         let state = &mut self.state;
-        if request.stage == Stage::Vote && is_granted {
+        if request.stage.is_binding() && is_granted {
             if state.hard.epoch != request.epoch || state.hard.vote != Some(from) {
                 self.stand_down(now, fx);
                 let hard = HardState {
@@ -267,7 +274,7 @@ impl SingleLeader {
             if let Some(election) = &mut self.election {
                 election.quiet_since = now;
                 election.campaign = None;
-                election.owed = Some((from, request.epoch));
+                election.owed = Some((from, request.epoch, request.stage));
             }
             return;
         }
@@ -290,7 +297,7 @@ impl SingleLeader {
                 .as_ref()
                 .is_some_and(|election| election.is_bound(now, state)),
         };
-        if is_bound {
+        if is_bound && request.stage != Stage::TakeOver {
             return false;
         }
         let is_free = match request.epoch.cmp(&state.hard.epoch) {
@@ -301,7 +308,7 @@ impl SingleLeader {
                 let is_unused = state.hard.vote.is_none() && state.hard.leader.is_none();
                 let is_changed =
                     planted(Bug::SecondVoteInEpoch) && state.hard.vote != Some(state.me);
-                request.stage == Stage::Vote && (is_same || is_unused || is_changed)
+                request.stage.is_binding() && (is_same || is_unused || is_changed)
             }
         };
         let own = state.log.last();
@@ -356,15 +363,18 @@ impl SingleLeader {
                 let epoch = campaign.epoch;
                 self.campaign(now, epoch, Stage::Vote, fx);
             }
-            Stage::Vote if self.state.is_established() => self.lead(now, fx),
-            Stage::Vote => {}
+            Stage::Vote | Stage::TakeOver if self.state.is_established() => self.lead(now, fx),
+            Stage::Vote | Stage::TakeOver => {}
         }
     }
 
     /// Elected: begins the leadership, for which everything is durable already.
     fn lead(&mut self, now: Now, fx: &mut Effects<Message>) {
         if let Some(election) = &mut self.election {
-            election.campaign = None;
+            let campaign = election.campaign.take();
+            if campaign.is_some_and(|campaign| campaign.stage == Stage::TakeOver) {
+                fx.count("leader-took-over", self.state.hard.epoch.0);
+            }
         }
         let state = &mut self.state;
         state.hard.leader = Some(state.me);

@@ -66,6 +66,9 @@ impl SingleLeader {
             Part::Leading(leading) => {
                 put("is_ready", leading.is_ready(state).into());
                 put("entries_pending", leading.pending() as u64);
+                if let Some(to) = leading.transfer.target() {
+                    put("transfer_to", to.0);
+                }
                 for follower in &leading.followers {
                     let node = follower.node.0;
                     let mut put = |name: &str, value: u64| {

@@ -12,6 +12,7 @@ use crate::lease::SendTimes;
 use crate::progress::Progress;
 use crate::quorum::Tally;
 use crate::state::State;
+use crate::transfer::Transfer;
 
 /// An entry that is in the log and not yet visible.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,7 @@ pub(crate) struct Leading {
     pub(crate) is_confirmation_due: bool,
     /// Answers have arrived that may confirm it.
     pub(crate) is_confirmed_anew: bool,
+    pub(crate) transfer: Transfer,
 }
 
 impl Leading {
@@ -88,6 +90,7 @@ impl Leading {
             sent_at: SendTimes::default(),
             is_confirmation_due: false,
             is_confirmed_anew: false,
+            transfer: Transfer::default(),
         }
     }
 

@@ -79,7 +79,8 @@ impl Leading {
 
     /// Whether nobody else can have been elected by now.
     pub(crate) fn holds_lease(&self, now: Mono, state: &State) -> bool {
-        if !state.config.lease_reads && self.voters > 1 {
+        let has_leases = state.config.lease_reads && !self.transfer.ends_leases();
+        if !has_leases && self.voters > 1 {
             return false;
         }
         let lease = state.config.election_timeout() * 9 / 10;

@@ -19,11 +19,14 @@ mod replica;
 mod replication;
 mod sending;
 mod state;
+mod transfer;
 mod window;
 mod write_path;
 
 pub use codec::{AppendHead, Head};
 pub use config::{Config, Failover, NAME};
-pub use message::{Ack, Append, Fenced, Message, Reject, Stage, Standing, Vote, VoteRequest};
+pub use message::{
+    Ack, Append, Fenced, Message, Reject, Stage, Standing, TakeOver, Vote, VoteRequest,
+};
 pub use plugin::{Timer, register};
 pub use replica::SingleLeader;

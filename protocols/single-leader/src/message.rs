@@ -8,6 +8,7 @@
 //! | `Fenced` | anyone | your epoch is over; this one is in force |
 //! | `VoteRequest` | candidate | let me lead in that epoch; or: would you? |
 //! | `Vote` | voter | I do, I would, or I do not |
+//! | `TakeOver` | leader | you hold all there is: ask for votes now, I take no more writes |
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,15 @@ pub enum Stage {
     PreVote,
     /// The vote.
     Vote,
+    /// The vote, at the wish of the leader: that it is heard holds nobody back.
+    TakeOver,
+}
+
+impl Stage {
+    /// Whether a vote is given, and not only promised.
+    pub(crate) const fn is_binding(self) -> bool {
+        matches!(self, Self::Vote | Self::TakeOver)
+    }
 }
 
 /// A replica would like to lead.
@@ -111,6 +121,15 @@ pub struct Vote {
     pub seen: LeaderEpoch,
 }
 
+/// The leader wants the receiver to lead. It has stopped taking writes for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakeOver {
+    /// The sender's authority.
+    pub epoch: LeaderEpoch,
+    /// The last record that it ordered, which the receiver holds.
+    pub upto: Lsn,
+}
+
 /// A message of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -126,4 +145,6 @@ pub enum Message {
     VoteRequest(VoteRequest),
     /// See [`Vote`].
     Vote(Vote),
+    /// See [`TakeOver`].
+    TakeOver(TakeOver),
 }

@@ -1,8 +1,8 @@
 //! The plug-in: what the framework sees of the protocol.
 
 use repertoire_core::{
-    Boot, Capabilities, Descriptor, Effects, Error, Input, Now, Protocol, Registry, Scope, Status,
-    TimerKey, Vitals,
+    Boot, Capabilities, Descriptor, Effects, Error, Input, NodeId, Now, Protocol, Registry, Scope,
+    Status, TimerKey, Vitals,
 };
 
 use crate::replica::Part;
@@ -77,6 +77,10 @@ impl Protocol for SingleLeader {
     fn flush(&mut self, now: Now, fx: &mut Effects<Message>) {
         self.end_batch(now, fx);
         self.check();
+    }
+
+    fn transfer(&mut self, now: Now, to: NodeId, _fx: &mut Effects<Message>) -> Result<(), Error> {
+        self.on_transfer(now.mono, to)
     }
 
     fn inspect(&self) -> Status {

@@ -86,6 +86,7 @@ impl SingleLeader {
             Part::Leading(leading) => {
                 leading.advance(&mut self.state, fx);
                 leading.feed_all(now, &self.state, fx);
+                leading.advance_transfer(&self.state, fx);
             }
             Part::Following(following) => {
                 following.advance(&mut self.state, fx);
@@ -102,6 +103,7 @@ impl SingleLeader {
     /// Says whether this replica takes writes, when that has changed.
     fn announce(&mut self, fx: &mut Effects<Message>) {
         let admission = match &self.part {
+            Part::Leading(leading) if leading.transfer.is_under_way() => Admission::Paused,
             Part::Leading(leading) if leading.has_taken_over(&self.state) => Admission::Open,
             Part::Leading(_) => Admission::Wait,
             Part::Following(_) => Admission::Closed {
@@ -156,8 +158,11 @@ impl SingleLeader {
                 self.on_vote_request(now.mono, from, request, fx);
             }
             (Message::Vote(vote), Part::Following(_)) => self.on_vote(now, from, vote, fx),
-            // Votes that came after there were enough.
-            (Message::Vote(_), Part::Leading(_)) => {}
+            (Message::TakeOver(wish), Part::Following(_)) => {
+                self.on_take_over(now, from, wish, fx);
+            }
+            // Votes that came after there were enough, and wishes that came true.
+            (Message::Vote(_) | Message::TakeOver(_), Part::Leading(_)) => {}
             // Answers to what this replica said while it led.
             (Message::Ack(_) | Message::Reject(_) | Message::Fenced(_), Part::Following(_)) => {}
         }
@@ -194,6 +199,7 @@ impl SingleLeader {
         match (timer, &mut self.part) {
             (Some(Timer::Heartbeat), Part::Leading(leading)) => {
                 leading.on_heartbeat(now, &self.state, fx);
+                leading.expire_transfer(now.mono, fx);
                 self.give_up_without_quorum(now.mono, fx);
             }
             (Some(Timer::Election), Part::Following(_)) => self.on_election_timer(now, fx),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Host;
 use super::pace::Pace;
 use crate::{
-    Admission, Applied, DedupTable, EntryId, Error, ErrorKind, Input, Machine, Now, SnapshotChunk,
+    Applied, DedupTable, EntryId, Error, ErrorKind, Input, Machine, Now, SnapshotChunk,
     SnapshotHeader, Space, StorageEngine,
 };
 
@@ -101,8 +101,7 @@ impl<M: Machine> Host<M> {
     /// back, which only a replica does that has asked for a snapshot because its state is wrong; and
     /// what a replica that takes writes has acknowledged may be newer than any snapshot of others.
     pub fn takes_snapshot(&self, position: EntryId) -> bool {
-        self.admission != Admission::Open
-            && (self.awaits_snapshot || position.lsn > self.applied.lsn)
+        !self.admission.orders() && (self.awaits_snapshot || position.lsn > self.applied.lsn)
     }
 
     /// Puts a loaded snapshot in the place of the replica's state. With an engine that is executed

@@ -80,7 +80,7 @@ impl<M: Machine> Host<M> {
         let Some(admission) = self.fx.admission.take() else {
             return;
         };
-        if self.admission == Admission::Open && admission != Admission::Open {
+        if self.admission.orders() && !admission.orders() {
             self.pipeline.stood_down();
         }
         self.admission = admission;
@@ -97,7 +97,7 @@ impl<M: Machine> Host<M> {
             let sync = match &op {
                 LogOp::Append { entry, .. } => {
                     self.pipeline.saw_wall(entry.wall);
-                    if self.admission == Admission::Open {
+                    if self.admission.orders() {
                         self.pipeline.appended(entry);
                     }
                     self.pace.logged(entry.encoded_len() as u64);

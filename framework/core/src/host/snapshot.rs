@@ -8,9 +8,7 @@ use bytes::Bytes;
 
 use super::{Host, Job, SnapshotPiece};
 use crate::sabotage::{Bug, planted};
-use crate::{
-    Admission, EntryId, FormatTag, Input, Machine, Now, SnapshotChunk, SnapshotHeader, Space,
-};
+use crate::{EntryId, FormatTag, Input, Machine, Now, SnapshotChunk, SnapshotHeader, Space};
 
 /// About how many bytes a chunk holds, unless the driver says otherwise.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;
@@ -33,7 +31,7 @@ impl<M: Machine> Host<M> {
     /// retention if it went on growing.
     pub fn is_held_up(&self) -> bool {
         let options = &self.descriptor.options;
-        if self.admission == Admission::Open {
+        if self.admission.orders() {
             self.pace.holds_writes(options, self.admitted)
         } else {
             self.pace.holds_acks(options)

@@ -67,6 +67,9 @@ pub enum Admission {
     /// Yes: everything ordered before its authority began has been applied, so the dedup table is
     /// complete and evaluations see all of the past.
     Open,
+    /// Not for a moment: requests wait, while what was taken in goes its way. The replica goes on
+    /// ordering writes after that, or another one does.
+    Paused,
     /// Soon: requests wait, until their deadline.
     #[default]
     Wait,
@@ -75,6 +78,13 @@ pub enum Admission {
         /// Which, as far as it knows.
         leader: Option<NodeId>,
     },
+}
+
+impl Admission {
+    /// Whether this replica orders writes.
+    pub const fn orders(self) -> bool {
+        matches!(self, Self::Open | Self::Paused)
+    }
 }
 
 /// A wish to read entries back from the log.

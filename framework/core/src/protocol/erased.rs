@@ -5,7 +5,7 @@
 //! Both must produce identical traces.
 
 use super::{Boot, Effects, Encoded, Input, Protocol, Status, Vitals, WireMessage};
-use crate::{Error, Now};
+use crate::{Error, NodeId, Now};
 
 /// What a driver runs.
 pub trait Machine: Send + Sized {
@@ -17,6 +17,17 @@ pub trait Machine: Send + Sized {
 
     /// Ends a drained batch of inputs.
     fn flush(&mut self, now: Now, fx: &mut Effects<Self::Message>);
+
+    /// See [`Protocol::transfer`].
+    ///
+    /// # Errors
+    /// Its errors.
+    fn transfer(
+        &mut self,
+        now: Now,
+        to: NodeId,
+        fx: &mut Effects<Self::Message>,
+    ) -> Result<(), Error>;
 
     /// What a person or a test may know of it.
     fn inspect(&self) -> Status;
@@ -36,6 +47,15 @@ impl<P: Protocol> Machine for P {
         Protocol::flush(self, now, fx);
     }
 
+    fn transfer(
+        &mut self,
+        now: Now,
+        to: NodeId,
+        fx: &mut Effects<P::Message>,
+    ) -> Result<(), Error> {
+        Protocol::transfer(self, now, to, fx)
+    }
+
     fn inspect(&self) -> Status {
         Protocol::inspect(self)
     }
@@ -52,6 +72,12 @@ pub trait DynProtocol: Send {
 
     /// Ends a drained batch of inputs.
     fn flush(&mut self, now: Now, fx: &mut Effects<Encoded>);
+
+    /// See [`Protocol::transfer`].
+    ///
+    /// # Errors
+    /// Its errors.
+    fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error>;
 
     /// What a person or a test may know of it.
     fn inspect(&self) -> Status;
@@ -76,6 +102,10 @@ impl Machine for ErasedMachine {
 
     fn flush(&mut self, now: Now, fx: &mut Effects<Encoded>) {
         self.0.flush(now, fx);
+    }
+
+    fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error> {
+        self.0.transfer(now, to, fx)
     }
 
     fn inspect(&self) -> Status {
@@ -123,6 +153,12 @@ impl<P: Protocol> DynProtocol for Erased<P> {
     fn flush(&mut self, now: Now, fx: &mut Effects<Encoded>) {
         self.protocol.flush(now, &mut self.fx);
         fx.absorb(&mut self.fx, WireMessage::encode);
+    }
+
+    fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error> {
+        let result = self.protocol.transfer(now, to, &mut self.fx);
+        fx.absorb(&mut self.fx, WireMessage::encode);
+        result
     }
 
     fn inspect(&self) -> Status {

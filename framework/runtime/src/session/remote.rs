@@ -298,7 +298,11 @@ impl RemoteSession {
     }
 
     fn take_admin(&self, request: AdminRequest) {
-        let AdminRequest { request, verb, .. } = request;
+        let AdminRequest {
+            request,
+            verb,
+            args,
+        } = request;
         match verb {
             AdminVerb::Status => self.answer_status(request),
             AdminVerb::Resolve { keyspace } => {
@@ -310,10 +314,9 @@ impl RemoteSession {
                 self.answer(&AdminReply { request, result });
             }
             AdminVerb::Call { name } => {
-                let error = Error::new(ErrorKind::Unsupported, "call").with("name", name.as_str());
-                self.answer(&AdminReply {
-                    request,
-                    result: Err(Box::new(error)),
+                let (inbox, sessions) = (Arc::clone(&self.inbox), Arc::clone(&self.sessions));
+                self.answer_later(request, async move {
+                    crate::admin::call(&inbox, &sessions, name.as_str(), &args).await
                 });
             }
         }
@@ -323,13 +326,22 @@ impl RemoteSession {
         let (send, receive) = oneshot::channel();
         self.inbox
             .put(|lanes| lanes.controls.push(Control::Status(send)));
+        self.answer_later(request, async move {
+            let stopped = |_| Error::new(ErrorKind::ShuttingDown, "status");
+            let status = receive.await.map_err(stopped)?;
+            Ok(Bytes::from(status.to_string()))
+        });
+    }
+
+    /// Sessions are served by the transport's tasks, which are outside of actix.
+    fn answer_later(
+        &self,
+        request: u64,
+        result: impl Future<Output = Result<Bytes, Error>> + Send + 'static,
+    ) {
         let shared = Arc::clone(&self.shared);
-        // Sessions are served by the transport's tasks, which are outside of actix.
         tokio::spawn(async move {
-            let result = receive.await.map_or_else(
-                |_| Err(Box::new(Error::new(ErrorKind::ShuttingDown, "status"))),
-                |status| Ok(Bytes::from(status.to_string())),
-            );
+            let result = result.await.map_err(Box::new);
             if let Ok(frame) = (AdminReply { request, result }).encode() {
                 (shared.out)(vec![frame], ADMIN_BYTES);
             }

@@ -62,6 +62,8 @@ pub(crate) enum Event {
     Start { node: u8 },
     /// Expired keys of a keyspace are looked for.
     Expiry { group: u8 },
+    /// Somebody wants another leader.
+    Wish,
     /// A fault of a kind strikes.
     Strike(Fault),
     /// A fault ends.

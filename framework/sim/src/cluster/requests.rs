@@ -28,6 +28,7 @@ impl<C: Cast> World<'_, C> {
             let event = Event::Expiry { group: group as u8 };
             self.agenda.after(EXPIRY_EVERY, event);
         }
+        self.plan_wish();
     }
 
     pub(crate) fn on_wake(&mut self, number: usize) {

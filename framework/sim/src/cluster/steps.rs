@@ -60,6 +60,7 @@ impl<C: Cast> World<'_, C> {
             | Event::Wake { .. }
             | Event::Start { .. }
             | Event::Expiry { .. }
+            | Event::Wish
             | Event::Strike(_)
             | Event::Undo(_) => return None,
         };
@@ -130,6 +131,7 @@ impl<C: Cast> World<'_, C> {
             } => self.on_link(node, peer, news, boot),
             Event::Start { node } => self.start(usize::from(node)),
             Event::Expiry { group } => self.on_expiry(usize::from(group)),
+            Event::Wish => self.on_wish(),
             Event::Strike(kind) => self.strike(kind),
             Event::Undo(slot) => self.on_undo(slot),
         }

@@ -2,8 +2,8 @@
 
 use actix::Context;
 use repertoire_core::{
-    ClientId, EXPIRE_FUNCTION, Error, ErrorKind, GroupId, Mono, Now, Operation, ReplyHandle,
-    RequestId, Space, WriteRequest,
+    ClientId, EXPIRE_FUNCTION, Error, ErrorKind, GroupId, Mono, NodeId, Now, Operation,
+    ReplyHandle, RequestId, Space, WriteRequest,
 };
 use repertoire_log_formats::expiry::{EXPIRE_MAX, Expiry, expire_args, index_end};
 use tokio::sync::oneshot;
@@ -20,6 +20,8 @@ pub(crate) enum Control {
     Status(oneshot::Sender<serde_json::Value>),
     /// Let a replica that was given up start again from its snapshot and its log.
     Release(GroupId, oneshot::Sender<Result<(), Error>>),
+    /// Hand the leadership of a replica over.
+    Transfer(GroupId, NodeId, oneshot::Sender<Result<(), Error>>),
     /// Refuse new requests and end those under way.
     Drain(oneshot::Sender<()>),
 }
@@ -34,11 +36,22 @@ impl NodeActor {
             Control::Release(group, reply) => {
                 let _ = reply.send(self.release(now, group));
             }
+            Control::Transfer(group, to, reply) => {
+                let _ = reply.send(self.transfer(now, group, to));
+            }
             Control::Drain(reply) => {
                 self.drain();
                 let _ = reply.send(());
             }
         }
+    }
+
+    fn transfer(&mut self, now: Now, group: GroupId, to: NodeId) -> Result<(), Error> {
+        let slot = self.running(group)?;
+        let lost = || Error::new(ErrorKind::Poisoned, "transfer").with("group", group);
+        let result = slot.guard(|host| host.transfer(now, to));
+        self.touch(group);
+        result.unwrap_or_else(|| Err(lost()))
     }
 
     fn drain(&mut self) {

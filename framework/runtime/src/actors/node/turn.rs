@@ -268,7 +268,7 @@ impl NodeActor {
         drained.reads = reads;
     }
 
-    fn running(&mut self, group: GroupId) -> Result<&mut super::Slot, Error> {
+    pub(super) fn running(&mut self, group: GroupId) -> Result<&mut super::Slot, Error> {
         if self.draining {
             return Err(Error::new(ErrorKind::ShuttingDown, "request"));
         }
