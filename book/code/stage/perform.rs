@@ -311,5 +311,6 @@ fn described(message: &Message) -> Option<String> {
         Message::VoteRequest(request) => format!("asks for a vote in epoch {}", request.epoch.0),
         Message::Vote(vote) if vote.is_granted => format!("votes in epoch {}", vote.epoch.0),
         Message::Vote(vote) => format!("no vote in epoch {}", vote.epoch.0),
+        Message::TakeOver(wish) => format!("take over from epoch {}", wish.epoch.0),
     })
 }

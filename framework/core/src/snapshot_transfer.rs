@@ -25,7 +25,7 @@ use crate::{Class, DecodeError, EntryId, Mono, NodeId, SnapshotHeader, WireMessa
 pub const WINDOW_CHUNKS: u32 = 16;
 
 /// Silence after which the receiver asks again.
-const RETRY: Duration = Duration::from_millis(1000);
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Silence after which the receiver takes another offer, even of an older snapshot.
 const SILENCE: Duration = Duration::from_millis(2400);

@@ -90,7 +90,8 @@ pub(crate) struct Plan {
     pub(crate) disk: DiskPlan,
     pub(crate) faults: FaultMix,
     pub(crate) durability: Durability,
-    /// Time an engine job takes when engines run elsewhere; `None`: inline.
+    /// Time an engine job takes when engines run elsewhere; `None`: inline. Both ways it is behind where
+    /// engines are slow.
     pub(crate) engine: Option<Nanos>,
     /// How long inputs gather before a flush.
     pub(crate) batch: Nanos,
@@ -137,6 +138,8 @@ impl Plan {
         let faults = draw_faults(config, &groups, durability, alone, rng);
         let keys = rng.between(2, 8) as u16;
         let job_time = rng.between(5, 500) * MICRO;
+        let is_slow = faults.has(Fault::SlowEngine);
+        let share = draw_share(config.seed).filter(|_| is_slow);
         Self {
             nodes,
             clients: draw_clients(&groups, rng),
@@ -146,7 +149,7 @@ impl Plan {
                 outbox: *rng.pick(&[4, 16, 64]),
             },
             disk,
-            engine: faults.has(Fault::SlowEngine).then_some(job_time),
+            engine: (is_slow && share.is_none()).then_some(job_time),
             faults,
             durability,
             batch: if rng.one_in(2) {
@@ -158,7 +161,7 @@ impl Plan {
             chunk_bytes: *rng.pick(&[200, 1000, 16 * 1024]),
             keys,
             groups,
-            share: draw_share(config.seed),
+            share,
             wishes: draw_wishes(config.seed),
         }
     }
@@ -172,7 +175,7 @@ impl Plan {
 /// From a generator of its own: what else is drawn does not change with it.
 fn draw_share(seed: u64) -> Option<usize> {
     let mut rng = Rng::new(seed).fork(SHARE);
-    *rng.pick(&[None, None, Some(1), Some(4)])
+    *rng.pick(&[None, None, None, None, Some(1), Some(4)])
 }
 
 fn draw_wishes(seed: u64) -> Option<Rng> {

@@ -73,6 +73,10 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         is_granted: true,
         seen: LeaderEpoch(2),
     });
+    let wish = Message::TakeOver(TakeOver {
+        epoch: LeaderEpoch(2),
+        upto: Lsn(3),
+    });
     for (message, head, body) in [
         (append(Vec::new()), "00020501030200".to_owned(), ""),
         (
@@ -86,6 +90,7 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         (fenced, "040302".to_owned(), ""),
         (request, "0503010301".to_owned(), ""),
         (vote, "0603000102".to_owned(), ""),
+        (wish, "070203".to_owned(), ""),
     ] {
         let encoded = message.encode();
         assert_eq!(

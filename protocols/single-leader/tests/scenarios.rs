@@ -192,8 +192,12 @@ impl Runner for Story {
             "tick" => self.cluster()?.tick(number()?, true),
             "wait" => self.cluster()?.tick(number()?, false),
             "heal" => self.cluster()?.cut.clear(),
-            "transfer" => self.cluster()?.transfer(true),
-            "transfer-fails" => self.cluster()?.transfer(false),
+            "snapshot-arrives" => self.cluster()?.transfer(true),
+            "snapshot-fails" => self.cluster()?.transfer(false),
+            "transfer" => {
+                let (from, to) = (number()?, number()?);
+                self.cluster()?.hand_over(from, to);
+            }
             "read" => {
                 let node = number()?;
                 let level = args.next_pos().ok_or("which level?")?;

@@ -15,3 +15,4 @@ mod data;
 mod demo;
 mod mistakes;
 mod support;
+mod transfer;

@@ -12,11 +12,17 @@ use serde_json::Value;
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a run of the command left behind.
-#[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let stdout = String::from_utf8_lossy(&self.stdout);
+        write!(f, "exit {}: {stdout}\n{}", self.code, self.stderr)
+    }
 }
 
 impl Run {
@@ -139,7 +145,7 @@ impl Shop {
         self.until("every node serves every keyspace", |nodes| {
             nodes
                 .iter()
-                .all(|node| node["groups"].as_array().is_some_and(|all| all.len() == 6))
+                .all(|node| node["groups"].as_array().is_some_and(|all| all.len() == 7))
         });
     }
 
@@ -266,6 +272,8 @@ nodes = {{ {nodes} }}
 acks = "majority"
 [keyspace.carts]
 shards = 4
+[keyspace.orders.single-leader]
+failover = "elect"
 [log]
 segment_bytes = 4194304
 "#

@@ -19,7 +19,7 @@ pub(crate) struct Elections {
 }
 
 /// Between two wishes for another leader, on average.
-const WISH_MEAN: Nanos = 400 * MILLI;
+const WISH_MEAN: Nanos = 120 * MILLI;
 
 /// How long a leader that hands over is deaf, on average.
 const DEAF_MEAN: Nanos = 200 * MILLI;

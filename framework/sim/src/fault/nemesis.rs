@@ -64,8 +64,11 @@ impl<C: Cast> World<'_, C> {
             Fault::SlowDisk => self.slow_disk(victim, until),
             Fault::DiskFull => self.fill_disk(victim, until),
             Fault::SlowEngine => {
-                self.nodes[victim].slow_engine_until = until;
-                self.tally.count(Shape::Behind);
+                // One that is called in place is behind by its share.
+                if self.plan.engine.is_some() {
+                    self.nodes[victim].slow_engine_until = until;
+                    self.tally.count(Shape::Behind);
+                }
             }
             Fault::Pause => {
                 self.nodes[victim].paused_until = until;

@@ -345,6 +345,19 @@ impl Cluster {
         self.step(id, Input::Read { ticket, level });
     }
 
+    /// Somebody wants another node to lead.
+    pub(crate) fn hand_over(&mut self, id: u64, to: u64) {
+        let now = self.at();
+        let node = self.node_mut(id);
+        let Some(machine) = &mut node.machine else {
+            return;
+        };
+        if let Err(error) = Protocol::transfer(machine, now, NodeId(to), &mut node.fx) {
+            self.note(id, &format!("refuses: {error}"));
+        }
+        self.flush(id);
+    }
+
     /// Hands the oldest message of a link over. Returns whether there was one.
     pub(crate) fn deliver_one(&mut self, from: u64, to: u64) -> bool {
         let Some(message) = self

@@ -53,6 +53,10 @@ pub(crate) fn message(message: &Message) -> String {
             let word = if vote.is_granted { "yes" } else { "no" };
             format!("{word} to {:?} in epoch {}", vote.stage, vote.epoch.0)
         }
+        Message::TakeOver(wish) => {
+            let (epoch, upto) = (wish.epoch.0, wish.upto.0);
+            format!("take over from epoch {epoch}, which ends at {upto}")
+        }
     }
 }
 
