@@ -21,8 +21,12 @@ struct Flags {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report = repertoire_bench::failover(Flags::parse().options).await?;
     println!("{}", serde_json::to_string_pretty(&report)?);
-    if report.lost_acknowledged > 0 {
-        return Err(format!("{} acknowledged writes are lost", report.lost_acknowledged).into());
+    if report.writes.lost_acknowledged > 0 {
+        return Err(format!(
+            "{} acknowledged writes are lost",
+            report.writes.lost_acknowledged
+        )
+        .into());
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ mod usage;
 mod verify;
 mod worker;
 
-pub use failover::{FailoverOptions, FailoverReport, run as failover};
+pub use failover::{FailoverOptions, FailoverReport, WritesReport, run as failover};
 pub use options::{AckMode, BenchOptions, Medium, Network};
 pub use report::{BenchReport, Limits};
 pub use run::run;

@@ -109,6 +109,10 @@ pub struct BenchOptions {
     /// Let the nodes elect their leader, so that another one follows when it fails.
     #[arg(long)]
     pub elect: bool,
+    /// A second keyspace, whose writes need the leader's copy only.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub async_too: bool,
     /// Skip the measurement of the machine's limits.
     #[arg(long)]
     pub no_limits: bool,

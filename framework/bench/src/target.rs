@@ -13,6 +13,9 @@ use processes::Processes;
 /// The keyspace's and the cluster's name.
 pub(crate) const NAME: &str = "bench";
 
+/// The second keyspace's name, where there is one.
+pub(crate) const ASYNC_NAME: &str = "bench-async";
+
 /// Where the nodes are.
 pub(crate) enum Target {
     /// In this process; the client's calls do not leave it.

@@ -10,6 +10,8 @@ use repertoire_core::{Error, ErrorKind};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::Load;
+
 /// What became of the writes.
 #[derive(Debug, Default)]
 pub(super) struct Written {
@@ -17,8 +19,8 @@ pub(super) struct Written {
     pub(super) acknowledged: Vec<u64>,
     /// How many were not.
     pub(super) failed: u64,
-    /// When each acknowledgement arrived, in order.
-    times: Vec<Instant>,
+    /// When each acknowledgement arrived, in order, and when its write was submitted.
+    times: Vec<(Instant, Instant)>,
 }
 
 /// See the module's documentation.
@@ -33,22 +35,28 @@ pub(super) fn key(number: u64) -> String {
     format!("write-{number:010}")
 }
 
+/// The value of a write.
+pub(super) fn value(number: u64, bytes: usize) -> Vec<u8> {
+    let number = number.to_be_bytes().into_iter().cycle();
+    number.take(bytes.max(8)).collect()
+}
+
 impl Writer {
-    pub(super) fn start(keyspace: &Keyspace, rate: u64) -> Self {
+    pub(super) fn start(load: &Load) -> Self {
         let written = Arc::new(Mutex::new(Written::default()));
         let end = Arc::new(Notify::new());
-        let pause = Duration::from_nanos(1_000_000_000 / rate);
+        let pause = Duration::from_nanos(1_000_000_000 / load.rate);
         let task = tokio::spawn(write(
-            keyspace.clone(),
-            pause,
+            load.keyspace.clone(),
+            (pause, load.bytes),
             Arc::clone(&written),
             Arc::clone(&end),
         ));
         Self { written, end, task }
     }
 
-    /// The time from the last acknowledgement up to `killed` to the first one after the pause that the
-    /// kill made: the longest time without one, from then on, once they flow again.
+    /// The time from the last acknowledgement of a leader that was dead at `killed` to the first one of
+    /// its successor.
     pub(super) async fn gap_after(
         &self,
         killed: Instant,
@@ -76,25 +84,24 @@ impl Writer {
 }
 
 impl Written {
-    /// The longest time without an acknowledgement since the last one up to `killed`; nothing until
-    /// they have flowed again for as long as a leader's death may go unnoticed.
+    /// A write that was submitted to nobody but a successor ends the pause. Between the last
+    /// acknowledgement before the kill and that one, acknowledgements that were on their way and
+    /// repeated writes arrive, too: the pause is the longest time without any.
     fn gap(&self, killed: Instant) -> Option<Duration> {
-        let before = self.times.partition_point(|at| *at <= killed);
+        let before = self.times.partition_point(|(at, _)| *at <= killed);
         let times = self.times.get(before.saturating_sub(1)..)?;
+        let ends = times.iter().position(|(_, from)| *from > killed)?;
+        let times = times.get(..=ends)?;
         let pairs = times.iter().zip(times.iter().skip(1));
-        let gaps = pairs.map(|(from, to)| (to.duration_since(*from), *to));
-        let (longest, until) = gaps.max()?;
-        let flows_again = times.last()?.duration_since(until) >= FLOWS_FOR;
-        flows_again.then_some(longest)
+        pairs
+            .map(|((from, _), (to, _))| to.duration_since(*from))
+            .max()
     }
 }
 
-/// Writes that have flowed for so long after a pause flow again: an election takes less.
-const FLOWS_FOR: Duration = Duration::from_millis(1500);
-
 async fn write(
     keyspace: Keyspace,
-    pause: Duration,
+    (pause, bytes): (Duration, usize),
     written: Arc<Mutex<Written>>,
     end: Arc<Notify>,
 ) {
@@ -109,12 +116,13 @@ async fn write(
         number += 1;
         let (keyspace, written) = (keyspace.clone(), Arc::clone(&written));
         under_way.spawn(async move {
-            let put = keyspace.put(key(number), number.to_be_bytes()).await;
+            let submitted = Instant::now();
+            let put = keyspace.put(key(number), value(number, bytes)).await;
             let mut written = written.lock();
             match put {
                 Ok(_) => {
                     written.acknowledged.push(number);
-                    written.times.push(Instant::now());
+                    written.times.push((Instant::now(), submitted));
                 }
                 Err(_) => written.failed += 1,
             }

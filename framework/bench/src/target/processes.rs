@@ -8,14 +8,18 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use repertoire_client::{Client, Keyspace, TlsFiles, TlsIdentity};
-use repertoire_core::{Error, ErrorKind, NodeId};
+use repertoire_core::{Acks, Error, ErrorKind, NodeId};
 use repertoire_transport_quic::QuicSettings;
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::NAME;
+use super::{ASYNC_NAME, NAME};
 use crate::BenchOptions;
 
 /// Longest wait for the nodes to know the keyspace.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the nodes log, in the words of the command's `--log`.
+const LOG: &str = "REPERTOIRE_LOG";
 
 /// See the module's documentation.
 pub(crate) struct Processes {
@@ -65,7 +69,7 @@ impl Processes {
             children.0.push(Some(serve(&program, &folder, id)?));
         }
         let client = connect(options, &folder, &addresses).await?;
-        let keyspace = known(&client).await?;
+        let keyspace = known(&client, NAME).await?;
         Ok(Self {
             _temporary: temporary,
             folder,
@@ -78,6 +82,12 @@ impl Processes {
 
     pub(crate) const fn keyspace(&self) -> &Keyspace {
         &self.keyspace
+    }
+
+    /// The second keyspace, of nodes that were started with one.
+    pub(crate) async fn async_keyspace(&self) -> Result<Keyspace, Error> {
+        let keyspace = known(&self.client, ASYNC_NAME).await?;
+        Ok(keyspace.acks(Acks::Async))
     }
 
     pub(crate) fn follower(&self) -> Keyspace {
@@ -99,6 +109,24 @@ impl Processes {
         if let Some(mut child) = self.child(id).and_then(Option::take) {
             let _ended = child.kill();
             let _waited = child.wait();
+        }
+    }
+
+    /// Holds a node where it stands, sockets open, until it is [released](Self::release).
+    pub(crate) fn hold(&self, id: u64) {
+        self.signal(id, Signal::STOP);
+    }
+
+    /// Lets a node go on that was held.
+    pub(crate) fn release(&self, id: u64) {
+        self.signal(id, Signal::CONT);
+    }
+
+    fn signal(&self, id: u64, signal: Signal) {
+        let pid = self.pid(id).and_then(|pid| i32::try_from(pid).ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            // A child of ours that was not waited for: its number is nobody else's.
+            let _sent = kill_process(pid, signal);
         }
     }
 
@@ -168,7 +196,12 @@ fn run(program: &Path, folder: &Path, id: u64) -> Result<(), Error> {
 
 /// Starts a node and waits until it listens.
 fn serve(program: &Path, folder: &Path, id: u64) -> Result<Child, Error> {
-    let mut child = command(program, folder, "serve", id)
+    let mut serve = command(program, folder, "serve", id);
+    if std::env::var_os(LOG).is_none() {
+        // Nodes are killed on purpose: what the others think of it is no news.
+        serve.env(LOG, "error");
+    }
+    let mut child = serve
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| failed("run a node", &e).with("program", program.display()))?;
@@ -209,16 +242,16 @@ async fn connect(
 }
 
 /// The keyspace, once its leader takes writes.
-async fn known(client: &Client) -> Result<Keyspace, Error> {
+async fn known(client: &Client, name: &str) -> Result<Keyspace, Error> {
     let found = tokio::time::timeout(PATIENCE, async {
         loop {
-            match client.keyspace(NAME).await {
+            match client.keyspace(name).await {
                 Ok(keyspace) => break keyspace,
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
     });
-    let late = || Error::new(ErrorKind::Timeout, "wait for the keyspace").with("keyspace", NAME);
+    let late = || Error::new(ErrorKind::Timeout, "wait for the keyspace").with("keyspace", name);
     let keyspace = found.await.map_err(|_| late())?;
     keyspace.put(b"bench-is-ready", b"").await?;
     Ok(keyspace)

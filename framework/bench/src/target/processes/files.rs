@@ -6,7 +6,7 @@ use std::path::Path;
 use repertoire::certs::{ClusterAuthority, Identity, IssuedCertificate, Validity, write_private};
 use repertoire_core::{Acks, Durability, Error, ErrorKind, NodeId};
 
-use super::NAME;
+use super::super::{ASYNC_NAME, NAME};
 use crate::BenchOptions;
 
 /// Days that the certificates are good for.
@@ -84,30 +84,15 @@ fn config(id: u64, addresses: &[String], options: &BenchOptions) -> String {
         .map(|(id, address)| format!("{id} = \"{address}\""))
         .collect();
     let nodes = nodes.join(", ");
-    let acks = match options.acks() {
-        Acks::Async => "\"async\"".to_owned(),
-        Acks::SemiSync(followers) => format!("{{ semi-sync = {followers} }}"),
-        Acks::Sync => "\"sync\"".to_owned(),
-        Acks::Majority => "\"majority\"".to_owned(),
-    };
-    let durability = match options.medium() {
-        Durability::Memory => "memory",
-        Durability::Os => "os",
-        Durability::Disk => "disk",
-    };
     let mtu = options
         .mtu
         .map_or(String::new(), |mtu| format!("[transport]\nmtu = {mtu}\n"));
-    let number = |name: &str, value: Option<u64>| {
-        value.map_or(String::new(), |value| format!("{name} = {value}\n"))
+    let keyspaces = match options.async_too {
+        true => {
+            keyspace(NAME, options.acks(), options) + &keyspace(ASYNC_NAME, Acks::Async, options)
+        }
+        false => keyspace(NAME, options.acks(), options),
     };
-    let checkpoint = number("checkpoint_bytes", options.checkpoint_bytes);
-    let retention = number("log_retention_bytes", options.log_retention_bytes);
-    let failover = match options.elect {
-        true => format!("[keyspace.{NAME}.single-leader]\nfailover = \"elect\"\n"),
-        false => String::new(),
-    };
-    let (protocol, engine, format) = (&options.protocol, &options.engine, &options.log_format);
     format!(
         r#"[node]
 id = {id}
@@ -120,7 +105,34 @@ key = "node-{id}.key"
 [cluster]
 name = "{NAME}"
 nodes = {{ {nodes} }}
-{mtu}[keyspace.{NAME}]
+{mtu}{keyspaces}"#
+    )
+}
+
+fn keyspace(name: &str, acks: Acks, options: &BenchOptions) -> String {
+    let acks = match acks {
+        Acks::Async => "\"async\"".to_owned(),
+        Acks::SemiSync(followers) => format!("{{ semi-sync = {followers} }}"),
+        Acks::Sync => "\"sync\"".to_owned(),
+        Acks::Majority => "\"majority\"".to_owned(),
+    };
+    let durability = match options.medium() {
+        Durability::Memory => "memory",
+        Durability::Os => "os",
+        Durability::Disk => "disk",
+    };
+    let number = |setting: &str, value: Option<u64>| {
+        value.map_or(String::new(), |value| format!("{setting} = {value}\n"))
+    };
+    let checkpoint = number("checkpoint_bytes", options.checkpoint_bytes);
+    let retention = number("log_retention_bytes", options.log_retention_bytes);
+    let failover = match options.elect {
+        true => format!("[keyspace.{name}.single-leader]\nfailover = \"elect\"\n"),
+        false => String::new(),
+    };
+    let (protocol, engine, format) = (&options.protocol, &options.engine, &options.log_format);
+    format!(
+        r#"[keyspace.{name}]
 protocol = "{protocol}"
 engine = "{engine}"
 log_format = "{format}"
