@@ -13,6 +13,7 @@ mod conventions;
 mod crash;
 mod data;
 mod demo;
+mod failover;
 mod mistakes;
 mod support;
 mod transfer;
