@@ -5,6 +5,7 @@ mod cast;
 mod data;
 mod exactly_once;
 mod keep;
+mod leader_dies;
 mod load;
 mod outage;
 mod read_back;
@@ -27,7 +28,7 @@ use crate::units;
 use crate::verbs::signal;
 
 use cast::CAST;
-use report::Report;
+use report::{Report, Seen};
 use scene::Scene;
 use stage::Stage;
 
@@ -54,7 +55,8 @@ const BUFFER: usize = 8 << 20;
 /// folder.
 ///
 /// It imports a data set into keyspaces with different promises, stops a node under load, starts it
-/// again, and checks that every promise held. Exit code 1 when one did not.
+/// again, kills a leader (of three more nodes, in processes of their own), and checks that every promise
+/// held. Exit code 1 when one did not.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Rows of the data set.
@@ -206,13 +208,13 @@ async fn play(demo: &mut Demo, stage: &mut Stage, began: Instant) -> Result<Repo
     watch::settled(&demo.cluster).await?;
     read_back::play(demo, stage).await?;
     let agreements = agreement::play(demo, stage).await?;
+    stage.act("The leader dies");
+    let failover = leader_dies::play(stage).await?;
     let span = began.elapsed();
-    Ok(Report::new(
-        &demo.scenes,
-        &agreements,
+    let seen = Seen {
+        agreements,
         catch_up,
-        stage,
-        demo.seed,
-        span,
-    ))
+        failover,
+    };
+    Ok(Report::new(&demo.scenes, seen, stage, demo.seed, span))
 }

@@ -1,5 +1,7 @@
 //! The demo, small.
 
+use serde_json::Value;
+
 use crate::support::{command, finish, run};
 
 #[test]
@@ -33,6 +35,26 @@ fn the_demo_holds_its_promises_and_says_so_in_json() {
     assert!(rows >= 5000);
     assert!(report["catch_up"]["records"].as_u64().unwrap() > 0);
     assert!(report["catch_up"]["seconds"].as_f64().unwrap() > 0.0);
+    assert_leader_replaced(&report["failover"]);
+}
+
+fn assert_leader_replaced(failover: &Value) {
+    assert!(
+        (1..=3).contains(&failover["node"].as_u64().unwrap()),
+        "{failover}"
+    );
+    assert!(failover["rate_per_second"].as_u64().unwrap() >= 1000);
+    let unavailable = failover["unavailable_ms"].as_f64().unwrap();
+    assert!(unavailable > 0.0 && unavailable <= 5000.0, "{failover}");
+    assert_eq!(failover["is_goal_met"], unavailable <= 1000.0, "{failover}");
+    assert_eq!(failover["lost_acknowledged"], 0, "{failover}");
+    for writes in [failover, &failover["async"]] {
+        assert!(writes["acknowledged"].as_u64().unwrap() > 0, "{failover}");
+        assert_eq!(writes["digests_equal"], true, "{failover}");
+        let keys = writes["lost_keys"].as_array().unwrap();
+        assert_eq!(writes["lost_acknowledged"], keys.len(), "{failover}");
+        assert!(keys.iter().all(Value::is_string), "{failover}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::agreement::Agreement;
+use super::leader_dies::LeaderDeath;
 use super::outage::CatchUp;
 use super::scene::Scene;
 use super::stage::{Check, Stage};
@@ -22,6 +23,7 @@ pub(crate) struct Report {
     rows: u64,
     keyspaces: Vec<KeyspaceReport>,
     catch_up: CatchUp,
+    failover: LeaderDeath,
     checks: Vec<Check>,
     #[serde(skip)]
     span: Duration,
@@ -48,16 +50,23 @@ struct KeyspaceReport {
     reason: &'static str,
 }
 
+/// What the acts have found.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) agreements: Vec<Agreement>,
+    pub(crate) catch_up: CatchUp,
+    pub(crate) failover: LeaderDeath,
+}
+
 impl Report {
     pub(crate) fn new(
         scenes: &[Scene],
-        agreements: &[Agreement],
-        catch_up: CatchUp,
+        seen: Seen,
         stage: &Stage,
         seed: u64,
         span: Duration,
     ) -> Self {
-        let pairs = scenes.iter().zip(agreements);
+        let pairs = scenes.iter().zip(&seen.agreements);
         let keyspaces: Vec<_> = pairs
             .map(|(scene, found)| keyspace(scene, *found))
             .collect();
@@ -68,7 +77,8 @@ impl Report {
             nodes: 3,
             rows: keyspaces.iter().map(|keyspace| keyspace.rows).sum(),
             keyspaces,
-            catch_up,
+            catch_up: seen.catch_up,
+            failover: seen.failover,
             checks: stage.checks().to_vec(),
             span,
         }
@@ -133,6 +143,7 @@ pub(crate) fn print_abort(
         "seed": seed,
         "keyspaces": [],
         "catch_up": null,
+        "failover": null,
         "checks": stage.checks(),
         "error": failure.to_string(),
     }))
