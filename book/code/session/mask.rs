@@ -1,8 +1,18 @@
 //! Figures that differ from run to run are replaced by `#`, digit by digit.
 
 /// What follows a figure that was measured.
-const UNITS: [&str; 8] = [
-    "ms", "s", "s.", "a second", "writes", "records", "changes", "s of",
+const UNITS: [&str; 11] = [
+    "ms",
+    "s",
+    "s.",
+    "a second",
+    "writes",
+    "records",
+    "changes",
+    "s of",
+    "acknowledged",
+    "lost",
+    "more",
 ];
 
 /// The text with measured figures, free ports, temporary folders and positions masked.
@@ -22,7 +32,8 @@ fn masked_line(line: &str) -> String {
                 .is_some_and(|end| !end.starts_with(|c: char| c.is_ascii_alphanumeric()))
         });
         let is_rate = rate && rest.starts_with(" yes");
-        let is_place = word.contains('@') || word.contains("127.0.0.1:");
+        let is_place =
+            word.contains('@') || word.contains("127.0.0.1:") || word.starts_with("write-");
         if word.starts_with("/tmp/") {
             out.push("/tmp/…".to_owned());
         } else if let Some((host, port)) = word.split_once("0.0.1:") {
