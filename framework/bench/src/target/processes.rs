@@ -112,6 +112,13 @@ impl Processes {
         }
     }
 
+    /// Has the leader of a keyspace hand it over.
+    pub(crate) async fn transfer(&self, keyspace: &str, from: u64, to: u64) -> Result<(), Error> {
+        let wish = serde_json::json!({"keyspace": keyspace, "to": to});
+        let answer = self.client.admin(NodeId(from), "transfer", &wish).await;
+        answer.map(|_| ())
+    }
+
     /// Holds a node where it stands, sockets open, until it is [released](Self::release).
     pub(crate) fn hold(&self, id: u64) {
         self.signal(id, Signal::STOP);
