@@ -6,11 +6,9 @@
 use std::collections::BTreeMap;
 
 use repertoire_core::{
-    Acks, Descriptor, Durability, KeyspaceId, Member, NodeId, Placement, PluginRef, ReplicaSpec,
-    ShardId, SlotMap,
+    Descriptor, KeyspaceId, Member, NodeId, Placement, PluginRef, ReplicaSpec, ShardId, SlotMap,
 };
 
-use crate::check::CATALOGUE;
 use crate::config::Config;
 use crate::sections::KeyspaceConfig;
 
@@ -37,12 +35,8 @@ impl Config {
 
     fn catalogue(&self) -> Descriptor {
         let nodes: Vec<NodeId> = self.cluster.nodes.keys().copied().collect();
-        let id = KeyspaceId::CATALOGUE;
-        let mut descriptor = Descriptor::single_shard(id, CATALOGUE, "single-leader", &nodes);
-        descriptor.options.acks = Acks::Majority;
-        descriptor.options.durability = Durability::Disk;
-        descriptor.placement.shards = self.placed(&nodes, 1);
-        descriptor
+        let replicas = self.placed(&nodes, 1).into_values().next();
+        Descriptor::catalogue(replicas.unwrap_or_default())
     }
 
     fn descriptor(&self, id: KeyspaceId, name: &str, keyspace: &KeyspaceConfig) -> Descriptor {

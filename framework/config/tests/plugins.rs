@@ -57,6 +57,8 @@ impl TimerKey for Nothing {
 struct Options {
     window_bytes: u32,
     leader: Option<u64>,
+    /// What the catalogue asks for.
+    failover: Option<String>,
 }
 
 impl Default for Options {
@@ -64,6 +66,7 @@ impl Default for Options {
         Self {
             window_bytes: 4096,
             leader: None,
+            failover: None,
         }
     }
 }
@@ -174,7 +177,7 @@ fn objections_become_problems_of_the_file() {
         (
             "single-leader = { election = \"majority\" }",
             "a.toml: keyspace.orders.single-leader.election: unknown key; remove the line; it \
-             takes window_bytes, leader",
+             takes window_bytes, leader, failover",
         ),
         (
             "single-leader = { window_bytes = 5 }",

@@ -7,7 +7,7 @@ mod lock;
 mod node;
 
 pub use builtins::registry;
-pub use local::{LocalCluster, LocalNetwork, LocalOptions, catalogue_descriptor};
+pub use local::{LocalCluster, LocalNetwork, LocalOptions};
 pub use node::{FormatOptions, Node, NodeOptions, cluster_id_of, format, new_cluster_id};
 pub use repertoire_core as core;
 pub use repertoire_runtime as runtime;

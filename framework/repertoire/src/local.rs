@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use repertoire_core::{Descriptor, Error, ErrorKind, KeyspaceId, Member, NodeId, Registry, Site};
+use repertoire_core::{
+    Descriptor, Error, ErrorKind, KeyspaceId, Member, NodeId, Registry, ReplicaSpec, Site,
+};
 use repertoire_segment_log::Options as LogOptions;
 use repertoire_transport_memory::MemoryHub;
 use repertoire_transport_quic::QuicSettings;
@@ -150,7 +152,8 @@ impl LocalCluster {
         let authority = ClusterAuthority::create(&options.name, Validity::days(CERT_DAYS))?;
         let ids: Vec<NodeId> = (1..=options.nodes).map(NodeId).collect();
         let addresses = addresses(folder.path(), ids.len())?;
-        let catalogue = catalogue_descriptor(&ids);
+        let replicas = ids.iter().copied().map(ReplicaSpec::on).collect();
+        let catalogue = Descriptor::catalogue(replicas);
         let keyspaces = std::iter::once(catalogue).chain(keyspaces).collect();
         let nodes = ids.iter().map(|_| None).collect();
         let mut cluster = Self {
@@ -335,14 +338,6 @@ impl LocalCluster {
         node.request_bytes_max = self.options.request_bytes_max;
         Ok(node)
     }
-}
-
-/// The descriptor of keyspace 0 on these nodes.
-pub fn catalogue_descriptor(nodes: &[NodeId]) -> Descriptor {
-    let id = KeyspaceId::CATALOGUE;
-    let mut catalogue = Descriptor::single_shard(id, "catalogue", "single-leader", nodes);
-    catalogue.options.acks = repertoire_core::Acks::Majority;
-    catalogue
 }
 
 fn member(node: NodeId, address: SocketAddr) -> Member {

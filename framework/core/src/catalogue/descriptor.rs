@@ -174,6 +174,17 @@ impl Descriptor {
         }
     }
 
+    /// Keyspace 0, which describes the others and itself: one leader, elected, and a majority of
+    /// `replicas` behind every change.
+    pub fn catalogue(replicas: Vec<ReplicaSpec>) -> Self {
+        let mut catalogue =
+            Self::single_shard(KeyspaceId::CATALOGUE, "catalogue", "single-leader", &[]);
+        catalogue.options.acks = Acks::Majority;
+        catalogue.plugin_options = r#"{"single-leader":{"failover":"elect"}}"#.to_owned();
+        catalogue.placement.shards.insert(ShardId(0), replicas);
+        catalogue
+    }
+
     /// The replicas of a shard; empty for an unknown one.
     pub fn replicas(&self, shard: ShardId) -> &[ReplicaSpec] {
         self.placement.shards.get(&shard).map_or(&[], Vec::as_slice)
