@@ -287,7 +287,7 @@ fn shown(op: &GroupLogOp) -> Option<String> {
         LogOp::Append { entry, .. } => Some(entry.last().to_string()),
         LogOp::Truncate { last, .. } => Some(format!("truncation after {}", last.0)),
         LogOp::Reset { base, .. } => Some(format!("reset after {base}")),
-        LogOp::HardState(_) | LogOp::Checkpoint { .. } => None,
+        LogOp::HardState(_) | LogOp::Checkpoint { .. } | LogOp::Repaired => None,
     }
 }
 
@@ -311,6 +311,12 @@ fn described(message: &Message) -> Option<String> {
         Message::VoteRequest(request) => format!("asks for a vote in epoch {}", request.epoch.0),
         Message::Vote(vote) if vote.is_granted => format!("votes in epoch {}", vote.epoch.0),
         Message::Vote(vote) => format!("no vote in epoch {}", vote.epoch.0),
+        Message::BlankVote(vote) if vote.is_granted => {
+            format!("votes blank in epoch {}", vote.epoch.0)
+        }
+        Message::BlankVote(vote) => format!("no vote in epoch {}", vote.epoch.0),
         Message::TakeOver(wish) => format!("take over from epoch {}", wish.epoch.0),
+        // On empty disks; it would hide what a figure is about.
+        Message::RecoveryRequest(_) | Message::RecoveryAnswer(_) => return None,
     })
 }

@@ -37,6 +37,10 @@ pub enum LogOp {
         /// The last record that the snapshot covers.
         base: EntryId,
     },
+    /// What was lost of the replica was made good by its peers: entries that are missing were truncated,
+    /// reset or trimmed, and the hard state was written anew. The damage found so far does not count any
+    /// more, also after a restart. Always synced.
+    Repaired,
 }
 
 /// A log operation with the group it belongs to and whether it must be on stable storage.
@@ -129,17 +133,6 @@ pub trait LogStore: Send {
     /// As [`write`](Self::write).
     fn maintain(&mut self) -> Result<bool, Error> {
         Ok(false)
-    }
-
-    /// States that `group`, which came up damaged, was repaired from its peers: entries that were
-    /// lost are truncated, reset or trimmed, and its hard state was written anew. After the next
-    /// sync the damage found so far does not count any more, also after a restart.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write).
-    fn mark_repaired(&mut self, group: GroupId) -> Result<(), Error> {
-        let _ = group;
-        Ok(())
     }
 
     /// Lets each stream of `group` take up to `bytes` of the medium, for slow followers: the oldest

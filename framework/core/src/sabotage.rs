@@ -93,11 +93,15 @@ pub enum Bug {
     StaleLeaderReads,
     /// A leader answers reads by its lease although it has asked another one to take over.
     LeaseOutlivesTransfer,
+    /// A voter that may have forgotten votes gives votes all the same.
+    AmnesiacVotes,
+    /// A voter that may lack what it acknowledged votes before it holds that again.
+    AmnesiaEndsEarly,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::LeaderAcksBeforeDurable,
         Self::FollowerAcksBeforeDurable,
         Self::AckUnmatchedSuffix,
@@ -140,6 +144,8 @@ impl Bug {
         Self::ElectionQuorumMinusOne,
         Self::StaleLeaderReads,
         Self::LeaseOutlivesTransfer,
+        Self::AmnesiacVotes,
+        Self::AmnesiaEndsEarly,
     ];
 }
 

@@ -13,19 +13,27 @@ use std::path::Path;
 use std::time::Duration;
 
 use repertoire::core::{
-    Acks, ClientId, ErrorKind, GroupId, Mono, NodeId, Operation, Outcome, ReadLevel, ReadQuery,
-    RequestId,
+    Acks, Answer, ClientId, ErrorKind, GroupId, Mono, NodeId, Operation, Outcome, ReadLevel,
+    ReadQuery, RequestId, Site,
 };
 use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
-use repertoire::{LocalCluster, LocalOptions};
+use repertoire::{FormatOptions, LocalCluster, LocalOptions, cluster_id_of, format};
 
 const DATA: GroupId = GroupId::new(1, 0);
 const OTHER: GroupId = GroupId::new(2, 0);
+const ELECTED: GroupId = GroupId::new(3, 0);
 const LEADER: NodeId = NodeId(1);
 const FOLLOWER: NodeId = NodeId(3);
 
 async fn start() -> LocalCluster {
-    let keyspaces = vec![support::keyspace(1, "data"), support::keyspace(2, "other")];
+    let mut elected = support::keyspace(3, "elected");
+    elected.plugin_options = r#"{"single-leader": {"failover": "elect"}}"#.to_owned();
+    elected.options.acks = Acks::Majority;
+    let keyspaces = vec![
+        support::keyspace(1, "data"),
+        support::keyspace(2, "other"),
+        elected,
+    ];
     support::start(LocalOptions::new("test"), keyspaces).await
 }
 
@@ -89,10 +97,19 @@ fn rot(data: &Path, seq: u64, group: GroupId) {
 }
 
 async fn group_status(cluster: &LocalCluster, node: NodeId, group: GroupId) -> serde_json::Value {
+    known_group(cluster, node, group).await.unwrap()
+}
+
+/// None on a node that has not heard of the keyspace.
+async fn known_group(
+    cluster: &LocalCluster,
+    node: NodeId,
+    group: GroupId,
+) -> Option<serde_json::Value> {
     let status = cluster.node(node).unwrap().handle().status().await.unwrap();
     let groups = status["groups"].as_array().unwrap();
     let is_it = |value: &&serde_json::Value| value["keyspace_id"] == group.keyspace.0;
-    groups.iter().find(is_it).unwrap().clone()
+    groups.iter().find(is_it).cloned()
 }
 
 #[tokio::test]
@@ -154,6 +171,95 @@ async fn a_leader_refuses_the_keyspace_rather_than_serve_less_than_it_acknowledg
     support::converged(&cluster, OTHER).await;
     drop(writer);
     cluster.stop().await.unwrap();
+}
+
+/// Waits until a replica says that of itself.
+async fn until(
+    cluster: &LocalCluster,
+    node: NodeId,
+    group: GroupId,
+    holds: impl Fn(&serde_json::Value) -> bool,
+) {
+    let all = async {
+        let known = || known_group(cluster, node, group);
+        while !known().await.is_some_and(|status| holds(&status)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(30), all).await;
+    waited.expect("the replica says so in time");
+}
+
+/// The follower, which came back with less than it had, is needed to elect the next leader.
+async fn votes_again(mut cluster: LocalCluster) {
+    let remembers = |status: &serde_json::Value| status["details"]["is_amnesiac"] == 0;
+    until(&cluster, FOLLOWER, ELECTED, remembers).await;
+    cluster.stop_node(LEADER).await.unwrap();
+    let leads = |status: &serde_json::Value| status["role"] == "leader";
+    let next = NodeId(2);
+    let second = until(&cluster, next, ELECTED, leads);
+    let third = until(&cluster, FOLLOWER, ELECTED, leads);
+    let leader = tokio::select! { () = second => next, () = third => FOLLOWER };
+    let writer = session(&cluster, leader);
+    put(&writer, ELECTED, 81..=90).await;
+    let read = writer.read(ELECTED, ReadLevel::Leader, Mono::NEVER, ReadQuery::Count);
+    read.unwrap();
+    let outcome = one(&writer).await;
+    let is_whole = matches!(
+        outcome,
+        Outcome::Answered {
+            answer: Answer::Count(90),
+            ..
+        }
+    );
+    assert!(is_whole, "{outcome:?}");
+    drop(writer);
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_voter_that_lost_a_record_votes_again() {
+    let mut cluster = start().await;
+    let writer = session(&cluster, LEADER);
+    until(&cluster, LEADER, ELECTED, |status| {
+        status["role"] == "leader"
+    })
+    .await;
+    put(&writer, ELECTED, 1..=60).await;
+    support::converged(&cluster, ELECTED).await;
+    cluster.stop_node(FOLLOWER).await.unwrap();
+    rot(&cluster.data(FOLLOWER), 30, ELECTED);
+    put(&writer, ELECTED, 61..=80).await;
+    drop(writer);
+    cluster.start_node(FOLLOWER).await.unwrap();
+    let status = group_status(&cluster, FOLLOWER, ELECTED).await;
+    assert_eq!(status["damaged"], true, "{status:#}");
+    votes_again(cluster).await;
+}
+
+#[tokio::test]
+async fn a_voter_on_an_empty_disk_votes_again() {
+    let mut cluster = start().await;
+    let writer = session(&cluster, LEADER);
+    until(&cluster, LEADER, ELECTED, |status| {
+        status["role"] == "leader"
+    })
+    .await;
+    put(&writer, ELECTED, 1..=60).await;
+    cluster.stop_node(FOLLOWER).await.unwrap();
+    put(&writer, ELECTED, 61..=80).await;
+    drop(writer);
+    let data = cluster.data(FOLLOWER);
+    std::fs::remove_dir_all(&data).unwrap();
+    let options = FormatOptions {
+        cluster_name: "test".to_owned(),
+        cluster: cluster_id_of("test"),
+        node: FOLLOWER,
+        site: Site::default(),
+    };
+    format(&data, &options).unwrap();
+    cluster.start_node(FOLLOWER).await.unwrap();
+    votes_again(cluster).await;
 }
 
 fn assert_corrupted(outcome: &Outcome) {

@@ -39,7 +39,7 @@ use crate::watch::Stamp;
 use elections::Elections;
 pub(crate) use event::{Event, Undo};
 use event::{LogAnswer, Parcel, ReplyOut};
-pub(crate) use node::Node;
+pub(crate) use node::{Node, Replica, SnapshotDesk};
 
 /// What a cast's replicas say to each other.
 type Said<C> = <<C as Cast>::Machine as Machine>::Message;

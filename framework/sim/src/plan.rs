@@ -199,8 +199,6 @@ fn draw_faults(
         faults = faults.without(&[Fault::PowerLoss, Fault::DiskFailure]);
     }
     if groups.iter().any(GroupPlan::elects) {
-        // A voter whose log has rotted refuses to boot, as it must.
-        faults = faults.without(&[Fault::BitRot]);
         // An election takes a tenth of a second: what it takes to see many of them in a run.
         if config.faults.is_none() && rng.one_in(2) {
             let kinds = [

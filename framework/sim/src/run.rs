@@ -128,7 +128,8 @@ impl<C: Cast> World<'_, C> {
 
     /// A replica that no keyspace can do without stays up; another one may stay down.
     fn choose_gone(&mut self) -> Option<usize> {
-        if !self.plan.minority_stays_down {
+        // Who has forgotten something needs all the others to remember.
+        if !self.plan.minority_stays_down || !self.all_remember() {
             return None;
         }
         (0..self.nodes.len()).rev().find(|n| !self.is_needed(*n))

@@ -98,6 +98,8 @@ situations! {
     LeaderTookOver "leader-took-over-as-wished" Elections,
     /// A leader that was to hand over went on leading.
     TransferExpired "transfer-expired" Elections,
+    /// A voter that had lost its log, or its disk, votes again.
+    VoterRecovered "voter-recovered" Elections,
 }
 
 /// How often each situation was reached.

@@ -11,7 +11,10 @@ use repertoire_core::{
     Class, DecodeError, ENTRY_HEAD_LEN, Entry, EntryId, LeaderEpoch, Lsn, WireMessage,
 };
 
-use crate::message::{Ack, Append, Fenced, Message, Reject, TakeOver, Vote, VoteRequest};
+use crate::message::{
+    Ack, Append, Fenced, Message, RecoveryAnswer, RecoveryRequest, Reject, TakeOver, Vote,
+    VoteRequest,
+};
 
 /// Most entries in one message: a bound on the work that one message can cause.
 pub(crate) const ENTRIES_MAX: usize = 4096;
@@ -49,6 +52,12 @@ pub enum Head {
     Vote(Vote),
     /// See [`TakeOver`].
     TakeOver(TakeOver),
+    /// See [`RecoveryRequest`].
+    RecoveryRequest(RecoveryRequest),
+    /// See [`RecoveryAnswer`].
+    RecoveryAnswer(RecoveryAnswer),
+    /// See [`Message::BlankVote`].
+    BlankVote(Vote),
 }
 
 /// Serde for a fixed array that is longer than the 32 elements serde itself knows.
@@ -184,6 +193,9 @@ impl WireMessage for Message {
             Self::VoteRequest(request) => (Head::VoteRequest(request), Bytes::new()),
             Self::Vote(vote) => (Head::Vote(vote), Bytes::new()),
             Self::TakeOver(wish) => (Head::TakeOver(wish), Bytes::new()),
+            Self::RecoveryRequest(request) => (Head::RecoveryRequest(request), Bytes::new()),
+            Self::RecoveryAnswer(answer) => (Head::RecoveryAnswer(answer), Bytes::new()),
+            Self::BlankVote(vote) => (Head::BlankVote(vote), Bytes::new()),
         }
     }
 
@@ -197,6 +209,13 @@ impl WireMessage for Message {
             Head::VoteRequest(request) => expect_empty(&body).map(|()| Self::VoteRequest(request)),
             Head::Vote(vote) => expect_empty(&body).map(|()| Self::Vote(vote)),
             Head::TakeOver(wish) => expect_empty(&body).map(|()| Self::TakeOver(wish)),
+            Head::RecoveryRequest(request) => {
+                expect_empty(&body).map(|()| Self::RecoveryRequest(request))
+            }
+            Head::RecoveryAnswer(answer) => {
+                expect_empty(&body).map(|()| Self::RecoveryAnswer(answer))
+            }
+            Head::BlankVote(vote) => expect_empty(&body).map(|()| Self::BlankVote(vote)),
         }
     }
 
@@ -209,7 +228,10 @@ impl WireMessage for Message {
             | Self::Fenced(_)
             | Self::VoteRequest(_)
             | Self::Vote(_)
-            | Self::TakeOver(_) => Class::Control,
+            | Self::TakeOver(_)
+            | Self::RecoveryRequest(_)
+            | Self::RecoveryAnswer(_)
+            | Self::BlankVote(_) => Class::Control,
         }
     }
 }

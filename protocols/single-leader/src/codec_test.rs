@@ -67,15 +67,24 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         last: EntryId::new(LeaderEpoch(1), Lsn(3)),
         stage: Stage::Vote,
     });
-    let vote = Message::Vote(Vote {
+    let vote = Vote {
         epoch: LeaderEpoch(3),
         stage: Stage::PreVote,
         is_granted: true,
         seen: LeaderEpoch(2),
-    });
+    };
+    let (vote, blank) = (Message::Vote(vote), Message::BlankVote(vote));
     let wish = Message::TakeOver(TakeOver {
         epoch: LeaderEpoch(2),
         upto: Lsn(3),
+    });
+    let question = Message::RecoveryRequest(RecoveryRequest { boot: 9 });
+    let answer = Message::RecoveryAnswer(RecoveryAnswer {
+        boot: 9,
+        epoch: LeaderEpoch(3),
+        is_whole: true,
+        is_fresh: false,
+        leads_upto: Some(Lsn(4)),
     });
     for (message, head, body) in [
         (append(Vec::new()), "00020501030200".to_owned(), ""),
@@ -91,6 +100,9 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         (request, "0503010301".to_owned(), ""),
         (vote, "0603000102".to_owned(), ""),
         (wish, "070203".to_owned(), ""),
+        (blank, "0a03000102".to_owned(), ""),
+        (question, "0809".to_owned(), ""),
+        (answer, "09090301000104".to_owned(), ""),
     ] {
         let encoded = message.encode();
         assert_eq!(

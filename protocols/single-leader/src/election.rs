@@ -23,6 +23,7 @@ use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{Acks, Effects, LeaderEpoch, Mono, NodeId, Now};
 
 use crate::Message;
+use crate::amnesia::Recovery;
 use crate::leading::Leading;
 use crate::message::{Stage, Vote, VoteRequest};
 use crate::plugin::Timer;
@@ -43,6 +44,8 @@ pub(crate) struct Election {
     /// Draws are a function of the boot's seed.
     draw: u64,
     campaign: Option<Campaign>,
+    /// While this voter may have forgotten what it promised.
+    pub(crate) recovery: Option<Recovery>,
     /// A vote that is due once it is durable.
     owed: Option<(NodeId, LeaderEpoch, Stage)>,
 }
@@ -54,6 +57,11 @@ struct Campaign {
     stage: Stage,
     /// Who gave, or would give, its vote; this replica included.
     granted: BTreeSet<NodeId>,
+    /// Those of them who do not know whether their log lacks something.
+    blank: BTreeSet<NodeId>,
+    /// The others were asked: at once for what they would do, and for their votes once the own one
+    /// is durable, so that whoever uses a vote knows its epoch for good.
+    is_asked: bool,
 }
 
 impl Election {
@@ -66,6 +74,7 @@ impl Election {
             patience: Duration::ZERO,
             draw: seed,
             campaign: None,
+            recovery: None,
             owed: None,
         };
         election.redraw(state);
@@ -83,6 +92,12 @@ impl Election {
         (self.heard, self.quiet_since) = (now, now);
         self.is_loyal = true;
         self.campaign = None;
+    }
+
+    /// Gives no vote for an election timeout.
+    pub(crate) const fn bind(&mut self, now: Mono) {
+        self.heard = now;
+        self.is_loyal = true;
     }
 
     /// Draws how long the next silence may be: one to two election timeouts.
@@ -117,7 +132,20 @@ impl Election {
                 is_granted: state.hard.epoch == epoch && state.hard.vote == Some(to),
                 seen: state.hard.epoch,
             };
-            fx.send(to, Message::Vote(vote));
+            fx.send(to, self.ballot(vote));
+        }
+    }
+
+    /// Whether this voter may have forgotten what it promised.
+    pub(crate) fn is_amnesiac(&self) -> bool {
+        self.recovery.is_some() && !planted(Bug::AmnesiacVotes)
+    }
+
+    fn ballot(&self, vote: Vote) -> Message {
+        if self.is_amnesiac() {
+            Message::BlankVote(vote)
+        } else {
+            Message::Vote(vote)
         }
     }
 }
@@ -139,6 +167,19 @@ pub(crate) fn election_quorum(voters: usize, acks: Acks) -> usize {
     majority.max((voters + 1).saturating_sub(copies))
 }
 // ANCHOR_END: election_quorum
+
+/// Whether so many votes make a leader, when some of them are blank. Those count for the majority, which
+/// keeps leaders apart. What was acknowledged must be met by the others: each blank voter may have lost
+/// one of the copies, and is one fewer to hold any.
+fn is_election_quorum(voters: usize, acks: Acks, granted: usize, blank: usize) -> bool {
+    let majority = voters / 2 + 1;
+    let copies = match acks.copies(voters) {
+        0 | 1 => voters,
+        copies => copies,
+    };
+    let whole = granted.saturating_sub(blank);
+    granted >= majority && whole >= (voters + 1).saturating_sub(copies)
+}
 
 impl SingleLeader {
     /// Whether this replica may give votes, and ask for them.
@@ -176,14 +217,23 @@ impl SingleLeader {
 
     /// At boot: the clock runs with the patience that was drawn then.
     pub(crate) fn begin_elections(&mut self, now: Mono, fx: &mut Effects<Message>) {
-        if self.is_voter()
-            && let Some(election) = &self.election
-        {
+        let is_voter = self.is_voter();
+        let Some(election) = self.election.as_mut().filter(|_| is_voter) else {
+            return;
+        };
+        if election.recovery.is_some() {
+            self.ask_for_recovery(now, fx);
+        } else {
+            election.quiet_since = now;
             fx.set_timer_in(Timer::Election, now, election.patience);
         }
     }
 
     pub(crate) fn on_election_timer(&mut self, now: Now, fx: &mut Effects<Message>) {
+        if self.is_amnesiac() {
+            self.ask_for_recovery(now.mono, fx);
+            return;
+        }
         let is_leading = matches!(self.part, Part::Leading(_));
         let Some(election) = self.election.as_mut().filter(|_| !is_leading) else {
             return;
@@ -222,17 +272,34 @@ impl SingleLeader {
                 epoch,
                 stage,
                 granted: BTreeSet::from([me]),
+                blank: BTreeSet::new(),
+                is_asked: false,
             });
-        }
-        for to in voters(&self.state).filter(|to| *to != me) {
-            self.request_vote(to, fx);
         }
         self.count_votes(now, fx);
     }
 
+    /// Ends a batch: asks for the votes that it has come to.
+    pub(crate) fn ask_voters(&mut self, fx: &mut Effects<Message>) {
+        let is_established = self.state.is_established();
+        let campaign = self.election.as_mut().and_then(|e| e.campaign.as_mut());
+        let is_due = |campaign: &&mut Campaign| {
+            !campaign.is_asked && (is_established || !campaign.stage.is_binding())
+        };
+        let Some(campaign) = campaign.filter(is_due) else {
+            return;
+        };
+        campaign.is_asked = true;
+        let me = self.state.me;
+        for to in voters(&self.state).filter(|to| *to != me) {
+            self.request_vote(to, fx);
+        }
+    }
+
     fn request_vote(&self, to: NodeId, fx: &mut Effects<Message>) {
         let campaign = self.election.as_ref().and_then(|e| e.campaign.as_ref());
-        if let Some(campaign) = campaign.filter(|campaign| !campaign.granted.contains(&to)) {
+        let is_due = |campaign: &&Campaign| campaign.is_asked && !campaign.granted.contains(&to);
+        if let Some(campaign) = campaign.filter(is_due) {
             let request = VoteRequest {
                 epoch: campaign.epoch,
                 last: self.state.log.last(),
@@ -243,9 +310,10 @@ impl SingleLeader {
     }
 
     /// A link works again: what was asked over it before is lost.
-    pub(crate) fn on_peer_up(&self, peer: NodeId, fx: &mut Effects<Message>) {
+    pub(crate) fn on_peer_up(&self, now: Mono, peer: NodeId, fx: &mut Effects<Message>) {
         if voters(&self.state).any(|node| node == peer) {
             self.request_vote(peer, fx);
+            self.ask_for_recovery(now, fx);
         }
     }
 
@@ -260,13 +328,14 @@ impl SingleLeader {
         if self.election.is_none() || !self.is_voter() || !is_voter {
             return;
         }
-        let is_granted = self.would_vote(now, from, &request);
-        let state = &mut self.state;
+        let is_granted = self.may_follow() && self.would_vote(now, from, &request);
+        let hard = self.state.hard;
         if request.stage.is_binding() && is_granted {
-            if state.hard.epoch != request.epoch || state.hard.vote != Some(from) {
+            if hard.epoch != request.epoch || hard.vote != Some(from) {
                 self.stand_down(now, fx);
                 let hard = HardState {
                     vote: Some(from),
+                    amnesia: hard.amnesia,
                     ..HardState::of(request.epoch, None)
                 };
                 self.state.establish(hard, fx);
@@ -282,9 +351,11 @@ impl SingleLeader {
             epoch: request.epoch,
             stage: request.stage,
             is_granted,
-            seen: state.hard.epoch,
+            seen: hard.epoch,
         };
-        fx.send(from, Message::Vote(vote));
+        if let Some(election) = &self.election {
+            fx.send(from, election.ballot(vote));
+        }
     }
 
     /// Whether the candidate gets, or would get, this replica's vote.
@@ -322,6 +393,7 @@ impl SingleLeader {
         now: Now,
         from: NodeId,
         vote: Vote,
+        is_blank: bool,
         fx: &mut Effects<Message>,
     ) {
         if vote.seen > self.state.hard.epoch && self.election.is_some() {
@@ -340,6 +412,9 @@ impl SingleLeader {
         };
         if vote.is_granted {
             campaign.granted.insert(from);
+            if is_blank {
+                campaign.blank.insert(from);
+            }
             self.count_votes(now, fx);
         }
     }
@@ -351,11 +426,13 @@ impl SingleLeader {
             return;
         };
         let count = voters(&self.state).count();
-        let mut quorum = election_quorum(count, self.state.descriptor.options.acks);
+        let acks = self.state.descriptor.options.acks;
+        let (granted, blank) = (campaign.granted.len(), campaign.blank.len());
+        let mut is_quorum = is_election_quorum(count, acks, granted, blank);
         if planted(Bug::ElectionQuorumMinusOne) {
-            quorum = quorum.saturating_sub(1).max(1);
+            is_quorum = is_election_quorum(count, acks, granted + 1, blank);
         }
-        if campaign.granted.len() < quorum || campaign.epoch < self.state.hard.epoch {
+        if !is_quorum || campaign.epoch < self.state.hard.epoch {
             return;
         }
         match campaign.stage {

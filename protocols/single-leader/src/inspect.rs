@@ -62,6 +62,12 @@ impl SingleLeader {
             Part::Following(following) => {
                 put("matched_lsn", following.matched().0);
                 put("is_halted", following.is_halted().into());
+                let recovery = self.election.as_ref().and_then(|e| e.recovery.as_ref());
+                put("is_amnesiac", recovery.is_some().into());
+                if let Some(recovery) = recovery {
+                    let missing = recovery.missing(state) as u64;
+                    put("recovery_answers_missing", missing);
+                }
             }
             Part::Leading(leading) => {
                 put("is_ready", leading.is_ready(state).into());

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod amnesia;
 mod codec;
 mod config;
 mod election;
@@ -26,7 +27,8 @@ mod write_path;
 pub use codec::{AppendHead, Head};
 pub use config::{Config, Failover, NAME};
 pub use message::{
-    Ack, Append, Fenced, Message, Reject, Stage, Standing, TakeOver, Vote, VoteRequest,
+    Ack, Append, Fenced, Message, RecoveryAnswer, RecoveryRequest, Reject, Stage, Standing,
+    TakeOver, Vote, VoteRequest,
 };
 pub use plugin::{Timer, register};
 pub use replica::SingleLeader;

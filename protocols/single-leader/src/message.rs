@@ -8,7 +8,10 @@
 //! | `Fenced` | anyone | your epoch is over; this one is in force |
 //! | `VoteRequest` | candidate | let me lead in that epoch; or: would you? |
 //! | `Vote` | voter | I do, I would, or I do not |
+//! | `BlankVote` | voter | the same, of one that may have forgotten what its log held |
 //! | `TakeOver` | leader | you hold all there is: ask for votes now, I take no more writes |
+//! | `RecoveryRequest` | voter | I may have forgotten votes and records; what do you know? |
+//! | `RecoveryAnswer` | voter | this epoch; I lead, and my log ends here |
 
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +133,28 @@ pub struct TakeOver {
     pub upto: Lsn,
 }
 
+/// The sender may have forgotten what it promised; see `amnesia`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryRequest {
+    /// The boot of the sender: an answer to an earlier one says nothing.
+    pub boot: u64,
+}
+
+/// The answer to a [`RecoveryRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryAnswer {
+    /// The boot that is answered.
+    pub boot: u64,
+    /// The newest epoch that the sender knows.
+    pub epoch: LeaderEpoch,
+    /// Whether the sender itself has forgotten nothing.
+    pub is_whole: bool,
+    /// Whether the sender has never known of a leader, as far as it remembers.
+    pub is_fresh: bool,
+    /// The end of the sender's log, if it leads in that epoch.
+    pub leads_upto: Option<Lsn>,
+}
+
 /// A message of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -147,4 +172,10 @@ pub enum Message {
     Vote(Vote),
     /// See [`TakeOver`].
     TakeOver(TakeOver),
+    /// See [`RecoveryRequest`].
+    RecoveryRequest(RecoveryRequest),
+    /// See [`RecoveryAnswer`].
+    RecoveryAnswer(RecoveryAnswer),
+    /// A [`Vote`] that says nothing of the voter's log, because the voter may have lost a part of it.
+    BlankVote(Vote),
 }

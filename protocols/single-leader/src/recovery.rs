@@ -8,6 +8,7 @@ use repertoire_core::{
     RecoveredStream, Wall,
 };
 
+use crate::amnesia::{Amnesia, Recovery};
 use crate::config::Failover;
 use crate::election::Election;
 use crate::following::Following;
@@ -31,27 +32,19 @@ impl SingleLeader {
         let mut log = found.local_log(&boot, config.cache_bytes);
         let join = found.join(&boot);
         let is_damaged = boot.log.damaged || join == Join::Gap;
-        if leads && is_damaged {
-            return Err(corrupted(&boot, "the leader's log is damaged").with(
-                "remedy",
-                "appoint another replica in `leader`; this one is then repaired from it",
-            ));
+        let is_alone = votes && boot.descriptor.voters(shard).count() == 1;
+        if is_damaged {
+            refuse_if_irreplaceable(&boot, leads, is_alone)?;
         }
+        let mut hard = found.hard;
         if votes && is_damaged {
-            // A vote may be among what was lost, or the newest epoch: it could vote twice, or confirm
-            // a leader that the group has replaced.
-            return Err(corrupted(&boot, "a voter's log is damaged").with(
-                "remedy",
-                "leave the replica out: the others go on while a quorum of them is left",
-            ));
+            hard.amnesia = Amnesia::Unknown;
+            // Before the log is mended: then nothing else shows any more that there was damage.
+            fx.log(LogOp::HardState(hard.encode()));
         }
-        if join != Join::Overlap {
-            // The engine's state is all there is; the log goes on after it.
-            let applied = boot.applied.lsn;
-            let base = EntryId::new(found.visible.epoch_at(applied), applied);
-            log.reset(base, found.visible.clone(), fx);
-            fx.count("log-abandoned", applied.0);
-        }
+        let is_fresh = hard == HardState::default() && found.stream.last == EntryId::ZERO;
+        let recovers = votes && !is_alone && (is_fresh || hard.amnesia != Amnesia::None);
+        found.mend(&boot, join, is_damaged, &mut log, fx);
         let now = boot.now;
         let origin = Origin {
             group: boot.group,
@@ -59,7 +52,7 @@ impl SingleLeader {
             config,
             // A seed may repeat when a process counts its boots from one again; the clocks do not.
             boot: boot.seed ^ now.mono.0.rotate_left(32) ^ now.wall.0,
-            hard: found.hard,
+            hard,
             applied: boot.applied.lsn,
             snapshot: found.stream.checkpoint.lsn.min(boot.applied.lsn),
             visible_history: found.visible,
@@ -67,7 +60,11 @@ impl SingleLeader {
         };
         let seed = boot.seed;
         let mut state = State::new(origin, log);
-        let election = elects.then(|| Election::new(now.mono, seed, &state));
+        let election = elects.then(|| {
+            let mut election = Election::new(now.mono, seed, &state);
+            election.recovery = recovers.then(|| Recovery::new(is_fresh));
+            election
+        });
         // A replica that was fenced by a leader it has not met since does not lead on its own; see
         // `on_fenced`.
         let was_fenced = state.hard.epoch.0 > 0 && state.hard.leader.is_none();
@@ -193,6 +190,7 @@ impl Found {
                 epoch,
                 leader,
                 vote: hard.vote.filter(|_| epoch == hard.epoch),
+                amnesia: hard.amnesia,
             },
             stream,
             visible,
@@ -227,6 +225,29 @@ impl Found {
             Join::Overlap
         } else {
             Join::Gap
+        }
+    }
+
+    /// Leaves no hole in the log.
+    fn mend(
+        &self,
+        boot: &Boot<'_>,
+        join: Join,
+        is_damaged: bool,
+        log: &mut LocalLog,
+        fx: &mut Effects<Message>,
+    ) {
+        let applied = boot.applied.lsn;
+        let base = EntryId::new(self.visible.epoch_at(applied), applied);
+        if join != Join::Overlap {
+            // The engine's state is all there is; the log goes on after it.
+            log.reset(base, self.visible.clone(), fx);
+            fx.count("log-abandoned", applied.0);
+        } else if is_damaged {
+            // What is whole is written again, behind the engine's state.
+            log.reset(base, self.visible.clone(), fx);
+            let news = boot.tail.iter().filter(|entry| entry.first > applied);
+            news.for_each(|entry| log.append(entry.clone(), fx));
         }
     }
 
@@ -267,6 +288,21 @@ fn decode_frontier(frontier: &Bytes, upto: Lsn) -> Option<EpochHistory> {
     let mut history: EpochHistory = postcard::from_bytes(frontier).ok()?;
     history.truncate(upto);
     Some(history)
+}
+
+/// Refuses to boot on a damaged log where nobody else could say what is missing.
+fn refuse_if_irreplaceable(boot: &Boot<'_>, leads: bool, is_alone: bool) -> Result<(), Error> {
+    if leads {
+        return Err(corrupted(boot, "the leader's log is damaged").with(
+            "remedy",
+            "appoint another replica in `leader`; this one is then repaired from it",
+        ));
+    }
+    if is_alone {
+        return Err(corrupted(boot, "the only copy's log is damaged")
+            .with("remedy", "restore the node's data folder from a backup"));
+    }
+    Ok(())
 }
 
 fn corrupted(boot: &Boot<'_>, detail: &str) -> Error {

@@ -60,7 +60,9 @@ impl SingleLeader {
             }
             Input::Peer { peer, event } => match &mut self.part {
                 Part::Leading(leading) => leading.on_peer(peer, event, fx),
-                Part::Following(_) if event == PeerEvent::Up => self.on_peer_up(peer, fx),
+                Part::Following(_) if event == PeerEvent::Up => {
+                    self.on_peer_up(now.mono, peer, fx);
+                }
                 Part::Following(_) if event == PeerEvent::Down => self.on_peer_down(peer),
                 Part::Following(_) => {}
             },
@@ -93,6 +95,8 @@ impl SingleLeader {
                 following.answer(&self.state, fx);
             }
         }
+        self.remember(now.mono, fx);
+        self.ask_voters(fx);
         if let Some(election) = &mut self.election {
             election.answer(&self.state, fx);
         }
@@ -128,6 +132,7 @@ impl SingleLeader {
             fx.count("message-from-stranger", from.0);
             return;
         }
+        let may_follow = self.may_follow();
         match (message, &mut self.part) {
             (Message::Append(append), Part::Leading(_)) => {
                 if append.epoch > self.state.hard.epoch {
@@ -138,6 +143,9 @@ impl SingleLeader {
                     fx.send(from, Message::Fenced(Fenced { seen, own }));
                     fx.count("leader-fenced", append.epoch.0);
                 }
+            }
+            (Message::Append(append), Part::Following(_)) if !may_follow => {
+                fx.count("append-to-amnesiac", append.epoch.0);
             }
             (Message::Append(append), Part::Following(following)) => {
                 let epoch = append.epoch;
@@ -157,12 +165,20 @@ impl SingleLeader {
             (Message::VoteRequest(request), _) => {
                 self.on_vote_request(now.mono, from, request, fx);
             }
-            (Message::Vote(vote), Part::Following(_)) => self.on_vote(now, from, vote, fx),
+            (Message::Vote(vote), Part::Following(_)) => self.on_vote(now, from, vote, false, fx),
+            (Message::BlankVote(vote), Part::Following(_)) => {
+                self.on_vote(now, from, vote, true, fx);
+            }
             (Message::TakeOver(wish), Part::Following(_)) => {
                 self.on_take_over(now, from, wish, fx);
             }
+            (Message::RecoveryRequest(request), _) => self.on_recovery_request(from, request, fx),
+            (Message::RecoveryAnswer(answer), _) => {
+                self.on_recovery_answer(now.mono, from, answer, fx);
+            }
             // Votes that came after there were enough, and wishes that came true.
-            (Message::Vote(_) | Message::TakeOver(_), Part::Leading(_)) => {}
+            (Message::Vote(_) | Message::BlankVote(_) | Message::TakeOver(_), Part::Leading(_)) => {
+            }
             // Answers to what this replica said while it led.
             (Message::Ack(_) | Message::Reject(_) | Message::Fenced(_), Part::Following(_)) => {}
         }

@@ -10,6 +10,7 @@ use repertoire_core::{
     LogOp, LogSeq, Lsn, NodeId,
 };
 
+use crate::amnesia::Amnesia;
 use crate::config::Failover;
 use crate::local_log::LocalLog;
 use crate::read_path::HeldReads;
@@ -26,6 +27,8 @@ pub(crate) struct HardState {
     pub(crate) leader: Option<NodeId>,
     /// Who has this replica's vote in it.
     pub(crate) vote: Option<NodeId>,
+    /// What this replica may have promised besides.
+    pub(crate) amnesia: Amnesia,
 }
 
 /// The first version, which had no elections.
@@ -33,6 +36,14 @@ pub(crate) struct HardState {
 struct HardStateV1 {
     epoch: LeaderEpoch,
     leader: Option<NodeId>,
+}
+
+/// The second version, in which no voter recovered.
+#[derive(Deserialize)]
+struct HardStateV2 {
+    epoch: LeaderEpoch,
+    leader: Option<NodeId>,
+    vote: Option<NodeId>,
 }
 
 impl HardState {
@@ -47,7 +58,16 @@ impl HardState {
                 let old: HardStateV1 = postcard::from_bytes(rest).ok()?;
                 Some(Self::of(old.epoch, old.leader))
             }
-            2 => postcard::from_bytes(rest).ok(),
+            2 => {
+                let HardStateV2 {
+                    epoch,
+                    leader,
+                    vote,
+                } = postcard::from_bytes(rest).ok()?;
+                let old = Self::of(epoch, leader);
+                Some(Self { vote, ..old })
+            }
+            3 => postcard::from_bytes(rest).ok(),
             _ => None,
         }
     }
@@ -64,7 +84,7 @@ impl HardState {
     /// `version u8 | postcard`.
     pub(crate) fn encode(self) -> Bytes {
         // Serialising a flat struct into a growing vector has no failure path.
-        let mut bytes = vec![2];
+        let mut bytes = vec![3];
         bytes.extend(postcard::to_stdvec(&self).unwrap_or_default());
         bytes.into()
     }
@@ -181,6 +201,7 @@ impl State {
             epoch,
             leader,
             vote: self.hard.vote.filter(|_| epoch == self.hard.epoch),
+            amnesia: self.hard.amnesia,
         };
         self.establish(hard, fx);
     }
@@ -269,15 +290,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hard_state_is_read_in_both_versions() {
+    fn a_hard_state_is_read_in_all_versions() {
         let state = HardState {
             epoch: LeaderEpoch(3),
             leader: None,
             vote: Some(NodeId(2)),
+            amnesia: Amnesia::Bounded,
         };
         let bytes = state.encode();
-        assert_eq!(bytes.as_ref(), [2, 3, 0, 1, 2]);
+        assert_eq!(bytes.as_ref(), [3, 3, 0, 1, 2, 2]);
         assert_eq!(HardState::decode(&bytes), Some(state));
+        let before = Bytes::from_static(&[2, 3, 0, 1, 2]);
+        let expected = HardState {
+            amnesia: Amnesia::None,
+            ..state
+        };
+        assert_eq!(HardState::decode(&before), Some(expected));
         let before = Bytes::from_static(&[1, 3, 1, 2]);
         let expected = HardState::of(LeaderEpoch(3), Some(NodeId(2)));
         assert_eq!(HardState::decode(&before), Some(expected));

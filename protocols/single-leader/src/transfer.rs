@@ -101,7 +101,8 @@ impl SingleLeader {
     ) {
         let hard = &self.state.hard;
         let is_wanted = hard.epoch == wish.epoch && hard.leader == Some(from);
-        let is_able = self.is_voter() && self.state.log.last().lsn >= wish.upto;
+        let is_able =
+            self.is_voter() && !self.is_amnesiac() && self.state.log.last().lsn >= wish.upto;
         if self.election.is_some() && is_wanted && is_able {
             self.await_leader(now.mono, fx);
             let epoch = self.state.hard.epoch.next();

@@ -162,6 +162,7 @@ impl Story {
             "release" => cluster.node_mut(id).is_held = false,
             "sync" => drop(cluster.sync(id)),
             "crash" => cluster.crash(id, 0),
+            "wipe" => cluster.wipe(id),
             "boot" => cluster.boot(id),
             "checkpoint" => cluster.checkpoint(id),
             // The next boots take this node for the leader.
@@ -203,7 +204,8 @@ impl Runner for Story {
                 let level = args.next_pos().ok_or("which level?")?;
                 self.read(node, level)?;
             }
-            verb @ ("hold" | "release" | "sync" | "crash" | "boot" | "checkpoint" | "appoint") => {
+            verb @ ("hold" | "release" | "sync" | "crash" | "wipe" | "boot" | "checkpoint"
+            | "appoint") => {
                 self.node(verb, number()?)?;
             }
             verb => self.link(verb, number()?, number()?)?,

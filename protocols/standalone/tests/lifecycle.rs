@@ -84,7 +84,10 @@ impl Rig {
             match op {
                 LogOp::HardState(bytes) => self.hard_state = bytes,
                 LogOp::Append { entry, .. } => self.log.push(entry),
-                LogOp::Truncate { .. } | LogOp::Checkpoint { .. } | LogOp::Reset { .. } => {}
+                LogOp::Truncate { .. }
+                | LogOp::Checkpoint { .. }
+                | LogOp::Reset { .. }
+                | LogOp::Repaired => {}
             }
             last = Some(seq);
         }

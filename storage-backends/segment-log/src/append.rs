@@ -109,6 +109,9 @@ impl<D: Disk> SegmentLog<D> {
             let group = self.index.group_mut(op.group);
             note(group, op.group, place.sequence, &mut self.segments);
             apply_one(group, &op.op, *place, &mut self.segments);
+            if op.op == LogOp::Repaired {
+                self.unmarked.retain(|unmarked| *unmarked != op.group);
+            }
         }
         self.places = places;
     }
@@ -158,6 +161,11 @@ fn apply_one(group: &mut GroupIndex, op: &LogOp, place: Place, segments: &mut Se
         LogOp::Reset { stream, base } => {
             let stream = group.stream_mut(*stream);
             stream.reset(*base, &mut |dead| segments.kill(dead));
+        }
+        LogOp::Repaired => {
+            if let Some(marker) = group.marker.take() {
+                segments.kill(marker);
+            }
         }
     }
 }

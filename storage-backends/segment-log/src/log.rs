@@ -212,11 +212,6 @@ impl<D: Disk> LogStore for SegmentLog<D> {
         self.prepare_step(MAINTENANCE_BYTES)
     }
 
-    fn mark_repaired(&mut self, group: GroupId) -> Result<(), Error> {
-        self.check()?;
-        self.write_repaired(group)
-    }
-
     fn set_retention(&mut self, group: GroupId, bytes: u64) {
         let kept = self.options.kept(bytes);
         let segments = &mut self.segments;

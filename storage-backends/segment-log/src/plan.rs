@@ -45,7 +45,7 @@ pub(crate) fn validate(
     for (number, op) in burst.iter().enumerate() {
         match &op.op {
             LogOp::HardState(state) => check_size(state.len(), options)?,
-            LogOp::Checkpoint { .. } => {}
+            LogOp::Checkpoint { .. } | LogOp::Repaired => {}
             LogOp::Append { stream, entry } => {
                 check_size(entry.encoded_len(), options)?;
                 let stream = streams.planned(index, op.group, *stream);
@@ -92,7 +92,10 @@ fn ends(
             LogOp::Reset { stream: s, base } => {
                 (op.group, *s) == (group, stream) && base.lsn == last
             }
-            LogOp::Truncate { .. } | LogOp::HardState(_) | LogOp::Checkpoint { .. } => false,
+            LogOp::Truncate { .. }
+            | LogOp::HardState(_)
+            | LogOp::Checkpoint { .. }
+            | LogOp::Repaired => false,
         })
 }
 
@@ -112,7 +115,9 @@ fn contradiction(op: &GroupLogOp, at: Lsn, before: Planned) -> Error {
     let what = match &op.op {
         LogOp::Append { .. } => "append",
         LogOp::Truncate { .. } => "truncate",
-        LogOp::HardState(_) | LogOp::Checkpoint { .. } | LogOp::Reset { .. } => "other",
+        LogOp::HardState(_) | LogOp::Checkpoint { .. } | LogOp::Reset { .. } | LogOp::Repaired => {
+            "other"
+        }
     };
     Error::new(ErrorKind::Unexpected, "writing to the log")
         .with("operation", what)
@@ -167,6 +172,10 @@ fn draft(op: &GroupLogOp, order: u64) -> Draft<'_> {
         ),
         LogOp::Reset { stream, base } => {
             of(Kind::Reset, *stream, base.lsn, epoch_prefix(*base), none)
+        }
+        LogOp::Repaired => {
+            let stream = StreamId::default();
+            of(Kind::Repaired, stream, Lsn::ZERO, Prefix::EMPTY, none)
         }
     }
 }

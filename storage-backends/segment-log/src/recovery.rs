@@ -204,23 +204,6 @@ impl<D: Disk> SegmentLog<D> {
         self.places = places;
         Ok(())
     }
-
-    /// Writes that the damage of `group` found so far does not count any more.
-    pub(crate) fn write_repaired(&mut self, group: GroupId) -> Result<(), Error> {
-        let draft = marker(Kind::Repaired, group, self.tail.order);
-        self.append(&[draft], Purpose::HOUSEKEEPING)?;
-        let places = std::mem::take(&mut self.places);
-        if let Some(place) = places.first() {
-            let index = self.index.group_mut(group);
-            crate::append::note(index, group, place.sequence, &mut self.segments);
-            if let Some(marker) = index.marker.take() {
-                self.segments.kill(marker);
-            }
-        }
-        self.unmarked.retain(|unmarked| *unmarked != group);
-        self.places = places;
-        Ok(())
-    }
 }
 
 fn marker(kind: Kind, group: GroupId, order: u64) -> Draft<'static> {

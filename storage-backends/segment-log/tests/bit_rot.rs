@@ -11,10 +11,10 @@
 mod common;
 
 use common::{
-    A, B, MemoryLog, S0, append, checkpoint, hard_state, id, lsns, open, put, reopen, reset,
+    A, B, MemoryLog, S0, append, checkpoint, hard_state, id, lsns, op, open, put, reopen, reset,
     truncate,
 };
-use repertoire_core::{ErrorKind, GroupLogOp, LogStore, Lsn};
+use repertoire_core::{ErrorKind, GroupLogOp, LogOp, LogStore, Lsn};
 use repertoire_segment_log::{MemoryDisk, RECORD_HEAD_BYTES};
 
 const SEGMENT: u32 = 64 * 1024;
@@ -138,9 +138,11 @@ fn a_repaired_group_is_sound_after_the_next_start() {
     let (log, _, record) = log_around(&hard_state(A, b"vote"), true);
     let mut log = flipped(&log, record + 65, 0);
     assert!(log.recovered()[&A].damaged);
-    put(&mut log, &[reset(A, id(2, 10)), hard_state(A, b"new")]);
-    log.mark_repaired(A).unwrap();
-    log.sync().unwrap();
+    let repaired = op(A, LogOp::Repaired);
+    put(
+        &mut log,
+        &[reset(A, id(2, 10)), hard_state(A, b"new"), repaired],
+    );
     let log = reopen(log, SEGMENT);
     assert!(!log.recovered()[&A].damaged);
     assert_eq!(log.recovered()[&A].hard_state.as_ref(), b"new");

@@ -180,7 +180,7 @@ impl Descriptor {
         let mut catalogue =
             Self::single_shard(KeyspaceId::CATALOGUE, "catalogue", "single-leader", &[]);
         catalogue.options.acks = Acks::Majority;
-        catalogue.plugin_options = r#"{"single-leader":{"failover":"elect"}}"#.to_owned();
+        catalogue.plugin_options = r#"{"single-leader":{"failover":"elect"}}"#.into();
         catalogue.placement.shards.insert(ShardId(0), replicas);
         catalogue
     }

@@ -107,7 +107,7 @@ impl<M: Machine> Host<M> {
                     self.pace.truncated();
                     disk
                 }
-                LogOp::HardState(_) => true,
+                LogOp::HardState(_) | LogOp::Repaired => true,
                 LogOp::Checkpoint { .. } => false,
             };
             self.out.log.push(GroupLogOp {

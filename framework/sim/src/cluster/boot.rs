@@ -79,6 +79,7 @@ impl<C: Cast> World<'_, C> {
                 self.start_replica(n, g);
             }
         }
+        self.nodes[n].is_blank = false;
         for other in 0..self.nodes.len() {
             let is_linked = !self.net.is_cut_between(n, other);
             if other != n && self.nodes[other].is_up && is_linked {
@@ -169,7 +170,8 @@ impl<C: Cast> World<'_, C> {
 
     fn judge_recovery(&mut self, n: usize, g: usize, recovered: &RecoveredGroup) {
         let at = Place { node: n, group: g };
-        let (lost_power, has_rotted) = (self.nodes[n].lost_power, self.nodes[n].has_rotted);
+        let node = &self.nodes[n];
+        let (lost_power, has_rotted, is_blank) = (node.lost_power, node.has_rotted, node.is_blank);
         let durability = self.plan.durability;
         let replica = &mut self.nodes[n].replicas[g];
         let stream = recovered.streams.get(&STREAM).cloned().unwrap_or_default();
@@ -179,7 +181,7 @@ impl<C: Cast> World<'_, C> {
         }
         if has_rotted {
             let log = &mut replica.log;
-            recovery::judge_rotten(at, recovered, log, durability, &mut self.findings);
+            recovery::judge_rotten(at, recovered, log, durability, is_blank, &mut self.findings);
         } else {
             recovery::judge_log(at, &stream, &mut replica.log, may_lose, &mut self.findings);
             self.findings

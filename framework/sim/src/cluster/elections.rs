@@ -92,6 +92,7 @@ impl<C: Cast> World<'_, C> {
             "entries-inherited" => self.reached.note(Situation::EntriesInherited),
             "take-over-asked" => self.deafen(n),
             "leader-took-over" => self.reached.note(Situation::LeaderTookOver),
+            "voter-recovered" => self.reached.note(Situation::VoterRecovered),
             "transfer-expired" => self.reached.note(Situation::TransferExpired),
             "read-confirmed" => self.reached.note(Situation::ReadConfirmed),
             _ => {}

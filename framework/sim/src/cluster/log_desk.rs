@@ -15,7 +15,10 @@ fn decides_leadership(op: &LogOp) -> bool {
     match op {
         LogOp::Append { entry, .. } => entry.kind == EntryKind::Barrier,
         LogOp::HardState(_) => true,
-        LogOp::Truncate { .. } | LogOp::Reset { .. } | LogOp::Checkpoint { .. } => false,
+        LogOp::Truncate { .. }
+        | LogOp::Reset { .. }
+        | LogOp::Checkpoint { .. }
+        | LogOp::Repaired => false,
     }
 }
 

@@ -175,6 +175,8 @@ pub(crate) struct Node<C: Cast> {
     pub(crate) has_rotted: bool,
     /// One has since the last start.
     pub(crate) is_rotting: bool,
+    /// It has got an empty disk since the last start.
+    pub(crate) is_blank: bool,
     pub(crate) stalled_until: Nanos,
     pub(crate) slow_disk_until: Nanos,
     pub(crate) slow_engine_until: Nanos,
@@ -204,6 +206,7 @@ impl<C: Cast> Node<C> {
             lost_power: false,
             has_rotted: false,
             is_rotting: false,
+            is_blank: false,
             stalled_until: 0,
             slow_disk_until: 0,
             slow_engine_until: 0,

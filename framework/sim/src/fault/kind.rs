@@ -121,10 +121,12 @@ faults! {
         /// A write.
         FailedWrite "write",
     }
-    /// A bit of the log flips on the medium, at a replica whose data others hold too.
+    /// A medium loses what it held, at a replica whose data others hold too.
     BitRot "bit-rot" {
-        /// Anywhere.
+        /// A bit of the log flips, anywhere.
         FlippedBit "flipped-bit",
+        /// The node comes back with an empty disk.
+        EmptyDisk "empty-disk",
     }
     /// The disk is slow.
     SlowDisk "disk-slow" {

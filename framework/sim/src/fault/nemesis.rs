@@ -18,9 +18,6 @@ const FAR_JUMP_MS: u64 = 3 * 3600 * 1000;
 /// Bytes of a burst, about: a torn write keeps anything up to there.
 const TORN_AT_MOST: usize = 6000;
 
-/// Places that are looked at for one where something is written.
-const PLACES: u64 = 16;
-
 impl<C: Cast> World<'_, C> {
     /// Plans the next strike of a kind. Kinds strike independently of each other.
     pub(crate) fn plan_strike(&mut self, kind: Fault) {
@@ -34,7 +31,7 @@ impl<C: Cast> World<'_, C> {
     }
 
     /// What a kind draws from: leaving one kind out changes nothing for the others.
-    fn chance(&mut self, kind: Fault) -> &mut Rng {
+    pub(super) fn chance(&mut self, kind: Fault) -> &mut Rng {
         &mut self.chances[kind as usize]
     }
 
@@ -152,36 +149,6 @@ impl<C: Cast> World<'_, C> {
         if let Some(store) = &mut self.nodes[n].log.store {
             store.disk_mut().inject(fault);
         }
-    }
-
-    /// A bit flips in the log of a replica that the cluster can do without. One between two starts: two
-    /// can look just like a torn tail. Only a start finds it, so the node is restarted instead of
-    /// struck twice.
-    fn rot(&mut self, n: usize) {
-        if self.is_needed(n) || !self.all_say(n, C::can_repair) {
-            return;
-        }
-        if self.nodes[n].is_rotting {
-            return self.crash_for_a_while(n, false);
-        }
-        let mut rng = self.chance(Fault::BitRot).clone();
-        let node = &mut self.nodes[n];
-        let running = node.log.store.as_mut().map(|store| store.disk_mut());
-        if let Some(disk) = running.or(node.disk.as_mut()) {
-            let disk = disk.inner_mut();
-            let names = disk.names();
-            let size = u64::from(self.plan.disk.segment_bytes);
-            let mut places = (0..PLACES).map(|_| (&names[rng.index(names.len())], rng.below(size)));
-            let is_written = |(name, at): &(&String, u64)| disk.byte(name, *at).unwrap_or(0) != 0;
-            let found = places.find(is_written);
-            if let Some((name, at)) = found
-                && disk.flip_bit(name, at, rng.below(8) as u8)
-            {
-                (node.has_rotted, node.is_rotting) = (true, true);
-                self.tally.count(Shape::FlippedBit);
-            }
-        }
-        *self.chance(Fault::BitRot) = rng;
     }
 
     fn slow_disk(&mut self, n: usize, until: Nanos) {

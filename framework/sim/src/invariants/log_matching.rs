@@ -65,7 +65,10 @@ impl LogCanon {
                     format!("{at:?}: cuts back to {last} what epoch {epoch} made, and follows it")
                 });
             }
-            LogOp::Reset { .. } | LogOp::HardState(_) | LogOp::Checkpoint { .. } => {}
+            LogOp::Reset { .. }
+            | LogOp::HardState(_)
+            | LogOp::Checkpoint { .. }
+            | LogOp::Repaired => {}
         }
     }
 

@@ -27,19 +27,20 @@ pub(crate) fn judge_log(
 }
 
 /// Judges what a log held after bits of it flipped: it lacks nothing that it had written down as synced,
-/// or it says that it is damaged.
+/// or it says that it is damaged. Of a disk that is another one nothing can be said.
 pub(crate) fn judge_rotten(
     at: Place,
     found: &RecoveredGroup,
     log: &mut LogStates,
     durability: Durability,
+    is_blank: bool,
     findings: &mut Findings,
 ) {
     let stream = found.streams.get(&StreamId(0));
     let last = stream.map(|stream| stream.last).unwrap_or_default();
     let durable = log.durable.last();
     let is_whole = log.recover_rotten(last, !may_lose_written(durability));
-    findings.require(is_whole || found.damaged, ID, || {
+    findings.require(is_whole || found.damaged || is_blank, ID, || {
         format!("{at:?}: recovered up to {last} of {durable} synced, and damage is not mentioned")
     });
 }

@@ -24,7 +24,7 @@ impl Extent {
             }
             LogOp::Truncate { last, .. } => self.truncate(last.0),
             LogOp::Reset { base, .. } => self.reset(*base),
-            LogOp::HardState(_) | LogOp::Checkpoint { .. } => {}
+            LogOp::HardState(_) | LogOp::Checkpoint { .. } | LogOp::Repaired => {}
         }
     }
 

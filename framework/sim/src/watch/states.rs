@@ -34,7 +34,7 @@ impl LogStates {
         let before = match op {
             LogOp::Append { .. } => None,
             LogOp::Truncate { .. } | LogOp::Reset { .. } => Some(self.written.clone()),
-            LogOp::HardState(_) | LogOp::Checkpoint { .. } => return,
+            LogOp::HardState(_) | LogOp::Checkpoint { .. } | LogOp::Repaired => return,
         };
         self.written.apply(op);
         self.since_sync.push(State {

@@ -65,6 +65,7 @@ impl Image {
                 assert_eq!(self.last().lsn, *last, "truncated at an entry's end");
             }
             LogOp::HardState(bytes) => self.hard_state = bytes.clone(),
+            LogOp::Repaired => {}
             LogOp::Checkpoint { upto, .. } => {
                 self.checkpoint = *upto;
                 while self

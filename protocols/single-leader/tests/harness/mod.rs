@@ -95,7 +95,7 @@ impl Cluster {
             reads: Vec::new(),
             counts: BTreeMap::new(),
         };
-        for id in ids {
+        for id in &ids {
             let node = Node {
                 machine: None,
                 disk: Disk::default(),
@@ -110,7 +110,9 @@ impl Cluster {
                 is_held: false,
                 is_batching: false,
             };
-            cluster.nodes.insert(id, node);
+            cluster.nodes.insert(*id, node);
+        }
+        for id in ids {
             cluster.boot(id);
         }
         cluster
@@ -173,6 +175,14 @@ impl Cluster {
         self.links.retain(|(_, to), _| *to != id);
         self.fetches.retain(|(from, to)| *from != id && *to != id);
         self.snapshots.retain(|(from, to)| *from != id && *to != id);
+    }
+
+    /// A replica that is down gets an empty disk.
+    pub(crate) fn wipe(&mut self, id: u64) {
+        let node = self.node_mut(id);
+        assert!(node.machine.is_none(), "crash it first");
+        node.disk = Disk::default();
+        node.engine = Engine::default();
     }
 
     /// Feeds one input, and flushes unless the node collects a batch.

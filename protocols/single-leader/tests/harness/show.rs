@@ -49,13 +49,28 @@ pub(crate) fn message(message: &Message) -> String {
                 request.last
             )
         }
-        Message::Vote(vote) => {
-            let word = if vote.is_granted { "yes" } else { "no" };
+        Message::Vote(vote) | Message::BlankVote(vote) => {
+            let is_blank = matches!(message, Message::BlankVote(_));
+            let word = match vote.is_granted {
+                true if is_blank => "yes (blank)",
+                true => "yes",
+                false => "no",
+            };
             format!("{word} to {:?} in epoch {}", vote.stage, vote.epoch.0)
         }
         Message::TakeOver(wish) => {
             let (epoch, upto) = (wish.epoch.0, wish.upto.0);
             format!("take over from epoch {epoch}, which ends at {upto}")
+        }
+        Message::RecoveryRequest(_) => "asks what it may have forgotten".to_owned(),
+        Message::RecoveryAnswer(answer) => {
+            let epoch = answer.epoch.0;
+            match answer.leads_upto {
+                Some(upto) => format!("leads in epoch {epoch} up to {}", upto.0),
+                None if answer.is_fresh => "knows of no epoch".to_owned(),
+                None if answer.is_whole => format!("knows of epoch {epoch}"),
+                None => format!("knows of epoch {epoch}, and may have forgotten more"),
+            }
         }
     }
 }
@@ -65,6 +80,7 @@ pub(crate) fn log_op(op: &LogOp) -> String {
         LogOp::Append { entry: added, .. } => format!("append {}", entry(added)),
         LogOp::Truncate { last, .. } => format!("truncate after {}", last.0),
         LogOp::HardState(_) => "hard state".to_owned(),
+        LogOp::Repaired => "repaired".to_owned(),
         LogOp::Checkpoint { upto, .. } => format!("checkpoint {upto}"),
         LogOp::Reset { base, .. } => format!("reset after {base}"),
     }

@@ -50,6 +50,7 @@ impl State {
                 stream.entries.retain(|_, entry| entry.last_lsn() <= *last);
             }
             LogOp::HardState(state) => group.hard_state = state.clone(),
+            LogOp::Repaired => {}
             LogOp::Checkpoint { stream, upto } => {
                 let stream = Rc::make_mut(group.streams.entry(*stream).or_default());
                 if upto.lsn > stream.checkpoint.lsn {
