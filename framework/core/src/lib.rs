@@ -16,6 +16,7 @@ mod function;
 mod host;
 mod id;
 pub mod limits;
+mod lineage;
 mod log;
 mod op;
 mod pipeline;
@@ -54,6 +55,7 @@ pub use id::{
     ClientId, ClusterId, GroupId, KeyspaceId, LogSeq, NodeId, ProposalId, ShardId, Site, StreamId,
     Ticket,
 };
+pub use lineage::{Break, Lineage, MARKS_MAX, Seen};
 pub use log::{GroupLogOp, LogOp, LogSlice, LogStore, RecoveredGroup, RecoveredStream};
 pub use op::{Guard, Operation, put_blob};
 pub use pipeline::{Fetch, Pipeline, Record, RecordReader};
@@ -78,4 +80,6 @@ pub use storage::{
 };
 pub use time::{Mono, Now, Wall};
 pub use trace_context::{TRACE_TARGET, TraceContext};
-pub use transport::{Channel, Delivery, LinkEvent, Outgoing, Transport, TransportSink};
+pub use transport::{
+    Channel, Delivery, LinkEvent, Outgoing, PeerWitness, Transport, TransportSink,
+};

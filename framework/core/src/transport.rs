@@ -65,6 +65,25 @@ pub enum LinkEvent {
     },
 }
 
+/// Remembers the disks of peers, and says which of them went on being the same.
+pub trait PeerWitness: std::fmt::Debug + Send + Sync + 'static {
+    /// A peer has proven who it is. Remembers its disk, durably, before it is let in.
+    ///
+    /// # Errors
+    /// `IdentityRefused`, with a `detail` that says how the disk is not the one that was met before;
+    /// those of what remembers it.
+    fn meet(
+        &self,
+        peer: NodeId,
+        incarnation: crate::Incarnation,
+        lineage: &crate::Lineage,
+    ) -> Result<(), Error>;
+
+    /// A peer says that of this node's own disk. The node has to stop: others count on votes and
+    /// copies that it does not know of.
+    fn disowned(&self, by: NodeId, detail: &str);
+}
+
 /// Where a transport delivers. Called from the transport's own tasks; must not block.
 pub trait TransportSink: Send + Sync + 'static {
     /// Frames of a peer, to be handled on this node. Returns `false` when the node is over its

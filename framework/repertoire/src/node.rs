@@ -8,8 +8,8 @@ use repertoire_core::{
     ClusterId, Descriptor, Error, ErrorKind, Incarnation, Member, NodeId, Registry, Site, Transport,
 };
 use repertoire_runtime::{
-    FOLDER_VERSION, Identity, MakeTransport, NodeHandle, NodeParts, RuntimeOptions, format_folder,
-    read_identity, start_node,
+    Beginning, DiskWitness, FOLDER_VERSION, Identity, MakeTransport, NodeHandle, NodeParts,
+    RuntimeOptions, begin_start, format_folder, read_identity, settle, start_node,
 };
 use repertoire_segment_log::{Options as LogOptions, OsDisk, SegmentLog};
 use repertoire_transport_quic::certs::TlsIdentity;
@@ -61,6 +61,7 @@ pub fn format(data: &Path, options: &FormatOptions) -> Result<Identity, Error> {
         cluster_name: options.cluster_name.clone(),
         node: options.node,
         incarnation: Incarnation(random_u128()?),
+        log: None,
         site: options.site.clone(),
     };
     format_folder(data, &identity)?;
@@ -139,13 +140,17 @@ impl Node {
         let identity = read_identity(&options.data)?;
         check_certificate(&identity, &options.tls)?;
         let lock = crate::lock::lock_folder(&options.data)?;
-        let quic = QuicTransport::new(quic_config(&options, &identity))?;
+        let beginning = begin_start(&options.data, identity, random_u128()?)?;
+        let witness = Arc::new(DiskWitness::open(&options.data)?);
+        let config = quic_config(&options, &beginning, Arc::clone(&witness));
+        let quic = QuicTransport::new(config)?;
         let shared = quic.clone();
         let connect: MakeTransport = Box::new(move |handle| {
+            witness.watch_over(handle);
             shared.serve_clients(Arc::new(Door::new(handle.clone())));
             Ok(Arc::new(shared) as Arc<dyn Transport>)
         });
-        let handle = start_node(parts(options, &identity, lock, connect)?).await?;
+        let handle = start_node(parts(options, &beginning, lock, connect)?).await?;
         let quic = Some(quic);
         Ok(Self { handle, quic })
     }
@@ -162,8 +167,9 @@ impl Node {
     ) -> Result<Self, Error> {
         let identity = read_identity(&options.data)?;
         let lock = crate::lock::lock_folder(&options.data)?;
+        let beginning = begin_start(&options.data, identity, random_u128()?)?;
         let connect: MakeTransport = Box::new(move |_| Ok(transport));
-        let handle = start_node(parts(options, &identity, lock, connect)?).await?;
+        let handle = start_node(parts(options, &beginning, lock, connect)?).await?;
         Ok(Self { handle, quic: None })
     }
 
@@ -183,7 +189,12 @@ impl Node {
     }
 }
 
-fn quic_config(options: &NodeOptions, identity: &Identity) -> QuicConfig {
+fn quic_config(
+    options: &NodeOptions,
+    beginning: &Beginning,
+    witness: Arc<DiskWitness>,
+) -> QuicConfig {
+    let identity = &beginning.identity;
     QuicConfig {
         node: identity.node,
         incarnation: identity.incarnation,
@@ -193,17 +204,19 @@ fn quic_config(options: &NodeOptions, identity: &Identity) -> QuicConfig {
         tls: options.tls.clone(),
         feature_level: 1,
         config_digest: options.config_digest,
+        lineage: beginning.lineage.clone(),
+        witness: Some(witness),
         settings: options.quic,
     }
 }
 
 fn parts(
     options: NodeOptions,
-    identity: &Identity,
+    beginning: &Beginning,
     lock: std::fs::File,
     transport: MakeTransport,
 ) -> Result<NodeParts, Error> {
-    let log = open_log(&options, identity)?;
+    let log = open_log(&options, beginning)?;
     let mut runtime = RuntimeOptions::new(&options.data);
     runtime.proposed = options.keyspaces;
     runtime.members = options.members;
@@ -219,18 +232,24 @@ fn parts(
     })
 }
 
-fn open_log(options: &NodeOptions, identity: &Identity) -> Result<SegmentLog<OsDisk>, Error> {
+fn open_log(options: &NodeOptions, beginning: &Beginning) -> Result<SegmentLog<OsDisk>, Error> {
     let folder = options.data.join("log");
     let disk = OsDisk::open(&folder).map_err(|e| {
         Error::new(ErrorKind::StorageFailed, "open the log")
             .with("folder", folder.display())
             .with("detail", e)
     })?;
+    let identity = &beginning.identity;
     let log = LogOptions {
-        identity: identity.incarnation.0,
+        identity: identity.log.unwrap_or(identity.incarnation).0,
+        distrusted: beginning.is_disowned,
         ..options.log.clone()
     };
-    SegmentLog::open(disk, log)
+    let log = SegmentLog::open(disk, log)?;
+    if beginning.is_disowned {
+        settle(&options.data)?;
+    }
+    Ok(log)
 }
 
 fn check_certificate(identity: &Identity, tls: &TlsIdentity) -> Result<(), Error> {

@@ -8,16 +8,16 @@
 )]
 
 mod support;
+#[path = "support/writes.rs"]
+mod writes;
 
 use std::path::Path;
-use std::time::Duration;
 
 use repertoire::core::{
-    Acks, Answer, ClientId, ErrorKind, GroupId, Mono, NodeId, Operation, Outcome, ReadLevel,
-    ReadQuery, RequestId, Site,
+    Acks, Answer, ErrorKind, GroupId, Mono, NodeId, Outcome, ReadLevel, ReadQuery, Site,
 };
-use repertoire::runtime::{EmbeddedSession, EmbeddedWrite, clock};
 use repertoire::{FormatOptions, LocalCluster, LocalOptions, cluster_id_of, format};
+use writes::{group_status, one, put, session, try_put, until};
 
 const DATA: GroupId = GroupId::new(1, 0);
 const OTHER: GroupId = GroupId::new(2, 0);
@@ -35,45 +35,6 @@ async fn start() -> LocalCluster {
         elected,
     ];
     support::start(LocalOptions::new("test"), keyspaces).await
-}
-
-fn session(cluster: &LocalCluster, node: NodeId) -> EmbeddedSession {
-    cluster.node(node).unwrap().handle().session()
-}
-
-/// Puts one key a burst, so that each has records of its own.
-async fn put(session: &EmbeddedSession, group: GroupId, seqs: std::ops::RangeInclusive<u64>) {
-    for seq in seqs {
-        let outcome = try_put(session, group, seq, Acks::Majority).await;
-        assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
-    }
-}
-
-async fn try_put(session: &EmbeddedSession, group: GroupId, seq: u64, acks: Acks) -> Outcome {
-    let value = format!("value {seq} of {group}");
-    let write = EmbeddedWrite {
-        group,
-        id: RequestId {
-            client: ClientId::new(clock::now().wall, group.keyspace.0.into()),
-            seq,
-            acked_upto: 0,
-        },
-        acks: Some(acks),
-        deadline: Mono::NEVER,
-        body: Operation::Put {
-            key: format!("key-{seq}").as_bytes(),
-            value: value.as_bytes(),
-            expires_at: None,
-        }
-        .encode(),
-    };
-    session.write(vec![write]).unwrap();
-    one(session).await
-}
-
-async fn one(session: &EmbeddedSession) -> Outcome {
-    let replies = tokio::time::timeout(Duration::from_secs(30), session.replies());
-    replies.await.expect("a reply in time").remove(0).outcome
 }
 
 /// Flips a bit of the value that a node's log holds of this write.
@@ -94,22 +55,6 @@ fn rot(data: &Path, seq: u64, group: GroupId) {
         }
     }
     assert_eq!(flipped, 1, "the value lies in one place");
-}
-
-async fn group_status(cluster: &LocalCluster, node: NodeId, group: GroupId) -> serde_json::Value {
-    known_group(cluster, node, group).await.unwrap()
-}
-
-/// None on a node that has not heard of the keyspace.
-async fn known_group(
-    cluster: &LocalCluster,
-    node: NodeId,
-    group: GroupId,
-) -> Option<serde_json::Value> {
-    let status = cluster.node(node).unwrap().handle().status().await.unwrap();
-    let groups = status["groups"].as_array().unwrap();
-    let is_it = |value: &&serde_json::Value| value["keyspace_id"] == group.keyspace.0;
-    groups.iter().find(is_it).cloned()
 }
 
 #[tokio::test]
@@ -171,23 +116,6 @@ async fn a_leader_refuses_the_keyspace_rather_than_serve_less_than_it_acknowledg
     support::converged(&cluster, OTHER).await;
     drop(writer);
     cluster.stop().await.unwrap();
-}
-
-/// Waits until a replica says that of itself.
-async fn until(
-    cluster: &LocalCluster,
-    node: NodeId,
-    group: GroupId,
-    holds: impl Fn(&serde_json::Value) -> bool,
-) {
-    let all = async {
-        let known = || known_group(cluster, node, group);
-        while !known().await.is_some_and(|status| holds(&status)) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(30), all).await;
-    waited.expect("the replica says so in time");
 }
 
 /// The follower, which came back with less than it had, is needed to elect the next leader.

@@ -29,6 +29,10 @@ pub struct Identity {
     pub node: NodeId,
     /// Its disk.
     pub incarnation: Incarnation,
+    /// What its log files carry, where that is another: the disk went on under a new name after its
+    /// peers had disowned it.
+    #[serde(default)]
+    pub log: Option<Incarnation>,
     /// Its failure domain.
     pub site: Site,
 }
@@ -49,8 +53,7 @@ pub fn format_folder(data: &Path, identity: &Identity) -> Result<(), Error> {
                 "it is not empty; a formatted node is never formatted again in place",
             ));
     }
-    let text = serde_json::to_vec_pretty(identity).unwrap_or_default();
-    write_durably(data, IDENTITY, &text)
+    save_identity(data, identity)
 }
 
 /// Reads the identity of a formatted folder.
@@ -86,6 +89,14 @@ pub fn read_identity(data: &Path) -> Result<Identity, Error> {
     Ok(identity)
 }
 
+/// Replaces the identity of a formatted folder.
+///
+/// # Errors
+/// `StorageFailed`.
+pub(crate) fn save_identity(data: &Path, identity: &Identity) -> Result<(), Error> {
+    write_json(data, IDENTITY, identity)
+}
+
 /// The catalogue as this node knew it last, so that replicas start before keyspace 0 is readable.
 #[derive(Serialize, Deserialize, Default)]
 struct CachedCatalogue {
@@ -102,11 +113,7 @@ pub(crate) fn save_catalogue(data: &Path, catalogue: &Catalogue) -> Result<(), E
         keyspaces: catalogue.keyspaces().map(|d| (**d).clone()).collect(),
         members: catalogue.members().cloned().collect(),
     };
-    write_durably(
-        data,
-        CATALOGUE,
-        &serde_json::to_vec_pretty(&cached).unwrap_or_default(),
-    )
+    write_json(data, CATALOGUE, &cached)
 }
 
 /// The cached catalogue; empty when there is none.
@@ -114,15 +121,7 @@ pub(crate) fn save_catalogue(data: &Path, catalogue: &Catalogue) -> Result<(), E
 /// # Errors
 /// `Corrupted` when it does not parse.
 pub(crate) fn load_catalogue(data: &Path) -> Result<Catalogue, Error> {
-    let path = data.join(CATALOGUE);
-    let Ok(bytes) = fs::read(&path) else {
-        return Ok(Catalogue::default());
-    };
-    let cached: CachedCatalogue = serde_json::from_slice(&bytes).map_err(|e| {
-        Error::new(ErrorKind::Corrupted, "read the cached catalogue")
-            .with("file", path.display())
-            .with("detail", e)
-    })?;
+    let cached: CachedCatalogue = read_json(data, CATALOGUE)?.unwrap_or_default();
     let mut catalogue = Catalogue::default();
     cached
         .keyspaces
@@ -133,6 +132,48 @@ pub(crate) fn load_catalogue(data: &Path) -> Result<Catalogue, Error> {
         .into_iter()
         .for_each(|member| catalogue.insert_member(member));
     Ok(catalogue)
+}
+
+/// Reads a file of the folder; `None` when there is none.
+///
+/// # Errors
+/// `Corrupted` when it does not parse, `StorageFailed` when it cannot be read.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
+    data: &Path,
+    name: &str,
+) -> Result<Option<T>, Error> {
+    let path = data.join(name);
+    match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+            Error::new(ErrorKind::Corrupted, "read a data folder")
+                .with("file", path.display())
+                .with("detail", e)
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", &path, &error)),
+    }
+}
+
+/// Replaces a file of the folder.
+///
+/// # Errors
+/// `StorageFailed`.
+pub(crate) fn write_json<T: Serialize>(data: &Path, name: &str, value: &T) -> Result<(), Error> {
+    let text = serde_json::to_vec_pretty(value).unwrap_or_default();
+    write_durably(data, name, &text)
+}
+
+/// Removes a file of the folder, if it is there.
+///
+/// # Errors
+/// `StorageFailed`.
+pub(crate) fn remove_durably(data: &Path, name: &str) -> Result<(), Error> {
+    let path = data.join(name);
+    let remove = || match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => fs::File::open(data)?.sync_all(),
+    };
+    remove().map_err(|e| failed("change", &path, &e))
 }
 
 fn write_durably(data: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {

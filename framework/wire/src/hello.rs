@@ -5,11 +5,12 @@
 //! does the same on each of its two-way streams.
 
 use bytes::Bytes;
-use repertoire_core::{ClusterId, DecodeError, Incarnation, NodeId};
+use repertoire_core::{ClusterId, DecodeError, Incarnation, Lineage, NodeId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BoundedStr, Envelope, Frame, FrameKind, LENGTH_LEN, WireError, decode_head, encode_head,
+    BoundedStr, Envelope, Extensions, Frame, FrameKind, LENGTH_LEN, WireError, decode_head,
+    encode_head,
 };
 
 mod refusal;
@@ -63,11 +64,14 @@ pub struct Hello {
     pub feature_level: u32,
     /// Digest of its configuration, where nodes compare it.
     pub config_digest: Option<u64>,
+    /// The starts of a node's disk; it travels as an extension.
+    #[serde(skip)]
+    pub lineage: Lineage,
 }
 
 impl Hello {
     /// A hello of this build.
-    pub const fn new(cluster: Option<ClusterId>, speaker: Speaker) -> Self {
+    pub fn new(cluster: Option<ClusterId>, speaker: Speaker) -> Self {
         Self {
             magic: MAGIC,
             versions: VersionRange::OURS,
@@ -76,12 +80,13 @@ impl Hello {
             catalogue_version: 0,
             feature_level: 1,
             config_digest: None,
+            lineage: Lineage::default(),
         }
     }
 
     /// The frame, its length in front included.
     pub fn encode(&self) -> Bytes {
-        encode_bare(FrameKind::Hello, self)
+        encode_bare(FrameKind::Hello, self, Some(&self.lineage))
     }
 
     /// Reads a frame (without its length in front).
@@ -89,8 +94,9 @@ impl Hello {
     /// # Errors
     /// When the bytes are no hello.
     pub fn decode(frame: Bytes) -> Result<Self, WireError> {
-        let hello: Self = decode_bare(FrameKind::Hello, frame)?;
+        let (mut hello, lineage): (Self, _) = decode_bare(FrameKind::Hello, frame)?;
         check_magic(hello.magic)?;
+        hello.lineage = lineage;
         Ok(hello)
     }
 
@@ -127,7 +133,11 @@ pub enum HelloReply {
 impl HelloReply {
     /// The frame, its length in front included.
     pub fn encode(&self) -> Bytes {
-        encode_bare(FrameKind::HelloReply, self)
+        let lineage = match self {
+            Self::Welcome { hello, .. } => Some(&hello.lineage),
+            Self::Refused { .. } => None,
+        };
+        encode_bare(FrameKind::HelloReply, self, lineage)
     }
 
     /// Reads a frame (without its length in front).
@@ -135,9 +145,10 @@ impl HelloReply {
     /// # Errors
     /// When the bytes are no reply.
     pub fn decode(frame: Bytes) -> Result<Self, WireError> {
-        let reply: Self = decode_bare(FrameKind::HelloReply, frame)?;
-        if let Self::Welcome { hello, .. } = &reply {
+        let (mut reply, lineage): (Self, _) = decode_bare(FrameKind::HelloReply, frame)?;
+        if let Self::Welcome { hello, .. } = &mut reply {
             check_magic(hello.magic)?;
+            hello.lineage = lineage;
         }
         Ok(reply)
     }
@@ -155,8 +166,16 @@ fn check_magic(magic: u32) -> Result<(), WireError> {
     }
 }
 
-fn encode_bare<T: Serialize>(kind: FrameKind, head: &T) -> Bytes {
-    let frame = Frame::new(Envelope::bare(kind), encode_head(head), Bytes::new());
+/// The tag of the extension that carries a [`Lineage`].
+const LINEAGE: u16 = 17;
+
+fn encode_bare<T: Serialize>(kind: FrameKind, head: &T, lineage: Option<&Lineage>) -> Bytes {
+    let mut frame = Frame::new(Envelope::bare(kind), encode_head(head), Bytes::new());
+    if let Some(lineage) = lineage.filter(|lineage| lineage.now().is_some()) {
+        // At most 520 bytes.
+        let item = (LINEAGE, false, &lineage.to_bytes()[..]);
+        frame.extensions = Extensions::new(&[item]).unwrap_or_default();
+    }
     // The largest hello is a few hundred bytes; the type of every field bounds it.
     frame
         .encode(HELLO_FRAME_MAX)
@@ -167,7 +186,7 @@ fn encode_bare<T: Serialize>(kind: FrameKind, head: &T) -> Bytes {
 fn decode_bare<T: serde::de::DeserializeOwned>(
     kind: FrameKind,
     frame: Bytes,
-) -> Result<T, WireError> {
+) -> Result<(T, Lineage), WireError> {
     let frame = Frame::decode(frame, &[])?;
     if frame.envelope.kind != kind {
         return Err(WireError::UnexpectedKind {
@@ -180,7 +199,14 @@ fn decode_bare<T: serde::de::DeserializeOwned>(
         }
         .into());
     }
-    Ok(decode_head(&frame.head)?)
+    let lineage = match frame.extensions.get(LINEAGE) {
+        None => Lineage::default(),
+        Some(bytes) => Lineage::from_bytes(bytes).ok_or(DecodeError::Invalid {
+            field: "lineage",
+            value: bytes.len() as u64,
+        })?,
+    };
+    Ok((decode_head(&frame.head)?, lineage))
 }
 
 /// The frame behind its length, for frames that are encoded in one piece.

@@ -29,6 +29,9 @@ pub struct Options {
     pub retention_bytes: u64,
     /// Bytes that all files together may take; beyond it the log is full. At least 4 segments.
     pub capacity_bytes: u64,
+    /// Whether every group counts as damaged, whatever the log holds: it is known to lack something.
+    /// What is written down when it is opened, so that it need not be said again.
+    pub distrusted: bool,
 }
 
 impl Options {
@@ -42,6 +45,7 @@ impl Options {
             record_bytes_max: entry_bytes_max,
             retention_bytes: 64 * 1024 * 1024,
             capacity_bytes: u64::MAX,
+            distrusted: false,
         }
     }
 

@@ -47,6 +47,7 @@ async fn dial_forever(inner: &Arc<Inner>, peer: &Arc<Peer>) {
                 link::run(inner, peer, connection, hello).await;
             }
             Err(end) => {
+                inner.hear(peer.id, &end);
                 inner.report(&peer.id, &end);
                 if end.refusal.is_some() {
                     inner.tell(LinkEvent::Down {

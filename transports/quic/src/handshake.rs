@@ -1,7 +1,7 @@
 //! Who is at the other end: certificate, hello, and whether they agree.
 
 use quinn::{Connection, SendStream};
-use repertoire_core::NodeId;
+use repertoire_core::{ErrorKind, NodeId};
 use repertoire_wire::BoundedStr;
 use repertoire_wire::hello::{
     HELLO_FRAME_MAX, Hello, HelloReply, RefusalReason, Speaker, VersionRange,
@@ -102,16 +102,33 @@ pub(crate) async fn dial(
         let detail = format!("expected {expected}, found {claimed}");
         return Err(LinkEnd::refused(RefusalReason::OtherIdentity, detail));
     }
+    meet(inner, &hello)?;
     Ok(hello)
+}
+
+/// Whether the peer's disk is the one that was met before.
+fn meet(inner: &Inner, hello: &Hello) -> Result<(), LinkEnd> {
+    match (&inner.config.witness, hello.node()) {
+        (Some(witness), Some((node, incarnation))) => witness
+            .meet(node, incarnation, &hello.lineage)
+            .map_err(|error| match error.kind() {
+                ErrorKind::IdentityRefused => {
+                    let mut context = error.context().iter();
+                    let detail = context.find(|(name, _)| name == "detail");
+                    let detail = detail.map_or_else(|| error.to_string(), |(_, text)| text.clone());
+                    LinkEnd::refused(RefusalReason::NotContinued, detail)
+                }
+                _ => LinkEnd::lost(error),
+            }),
+        _ => Ok(()),
+    }
 }
 
 /// Takes a reply apart: the other side's hello and the credit it grants.
 pub(crate) fn welcomed(reply: HelloReply) -> Result<(Hello, u32), LinkEnd> {
     match reply {
         HelloReply::Welcome { hello, credit, .. } => Ok((hello, credit)),
-        HelloReply::Refused { code, detail } => {
-            Err(LinkEnd::refused(RefusalReason::from_code(code), detail))
-        }
+        HelloReply::Refused { code, detail } => Err(LinkEnd::told(code, detail)),
     }
 }
 
@@ -153,7 +170,10 @@ fn check_peer(
     let version = check_common(inner, hello)?;
     check_config(inner, hello)?;
     match check_claim(certificate, hello, inner.config.tls.cluster())? {
-        Identity::Node(node) => Ok((node, version)),
+        Identity::Node(node) => {
+            meet(inner, hello)?;
+            Ok((node, version))
+        }
         client @ Identity::Client(_) => {
             let detail = format!("{client} is no node");
             Err(LinkEnd::refused(RefusalReason::WrongRole, detail))

@@ -68,6 +68,7 @@ impl Inner {
             catalogue_version: self.catalogue_version.load(Ordering::Relaxed),
             feature_level: self.config.feature_level,
             config_digest: self.config.config_digest,
+            lineage: self.config.lineage.clone(),
             ..Hello::new(Some(self.config.cluster), speaker)
         }
     }
@@ -79,6 +80,14 @@ impl Inner {
     pub(crate) fn tell(&self, event: LinkEvent) {
         if let Some(sink) = self.sink.get() {
             sink.link(event);
+        }
+    }
+
+    /// Tells the node that a peer does not know its disk any more.
+    pub(crate) fn hear(&self, peer: NodeId, end: &LinkEnd) {
+        let is_told = end.by_peer && end.refusal == Some(RefusalReason::NotContinued);
+        if let Some(witness) = self.config.witness.as_ref().filter(|_| is_told) {
+            witness.disowned(peer, &end.detail);
         }
     }
 

@@ -55,6 +55,7 @@ pub(crate) async fn run(
     end.close(&connection);
     tasks.shutdown().await;
     readers.shutdown().await;
+    inner.hear(peer.id, &end);
     inner.report(&peer.id, &end);
     tracing::info!(peer = %peer.id, %end, "link down");
     inner.tell(LinkEvent::Down {

@@ -21,6 +21,8 @@ pub(crate) struct LinkEnd {
     pub(crate) refusal: Option<RefusalReason>,
     /// For people.
     pub(crate) detail: String,
+    /// Whether the other side gave the reason.
+    pub(crate) by_peer: bool,
 }
 
 impl LinkEnd {
@@ -28,6 +30,15 @@ impl LinkEnd {
         Self {
             refusal: Some(reason),
             detail: detail.to_string(),
+            by_peer: false,
+        }
+    }
+
+    /// As the other side says.
+    pub(crate) fn told(code: u16, detail: impl fmt::Display) -> Self {
+        Self {
+            by_peer: true,
+            ..Self::refused(RefusalReason::from_code(code), detail)
         }
     }
 
@@ -35,6 +46,7 @@ impl LinkEnd {
         Self {
             refusal: None,
             detail: detail.to_string(),
+            by_peer: false,
         }
     }
 
@@ -101,6 +113,7 @@ impl From<ConnectionError> for LinkEnd {
         Self {
             refusal,
             detail: error.to_string(),
+            by_peer: matches!(error, ConnectionError::ApplicationClosed(_)),
         }
     }
 }
@@ -142,5 +155,6 @@ fn stopped(code: u64, what: &str) -> LinkEnd {
     LinkEnd {
         refusal: (code != 0).then(|| RefusalReason::from_code(code)),
         detail: format!("the other side stopped {what}"),
+        by_peer: true,
     }
 }

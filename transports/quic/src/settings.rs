@@ -1,9 +1,10 @@
 //! What can be set, with the reasons for the defaults.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use repertoire_core::{ClusterId, Error, ErrorKind, Incarnation, NodeId};
+use repertoire_core::{ClusterId, Error, ErrorKind, Incarnation, Lineage, NodeId, PeerWitness};
 
 use crate::certs::TlsIdentity;
 
@@ -156,6 +157,10 @@ pub struct QuicConfig {
     pub feature_level: u32,
     /// Digest of the configuration that all nodes must share; nothing to leave it unchecked.
     pub config_digest: Option<u64>,
+    /// The starts of this node's disk.
+    pub lineage: Lineage,
+    /// Who remembers the disks of peers; nobody to believe them.
+    pub witness: Option<Arc<dyn PeerWitness>>,
     /// Limits and times.
     pub settings: QuicSettings,
 }

@@ -88,6 +88,8 @@ reasons! {
     Replaced = 20, "replaced";
     /// The two configurations differ.
     ConfigMismatch = 21, "config-mismatch";
+    /// Its disk is not the one that was met before: restored from a copy, or running twice.
+    NotContinued = 22, "not-continued";
 }
 
 impl fmt::Display for RefusalReason {

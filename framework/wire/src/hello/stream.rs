@@ -27,7 +27,7 @@ impl StreamHello {
             magic: MAGIC,
             class: self.class as u8,
         };
-        encode_bare(FrameKind::StreamHello, &head)
+        encode_bare(FrameKind::StreamHello, &head, None)
     }
 
     /// Reads a frame (without its length in front).
@@ -35,7 +35,7 @@ impl StreamHello {
     /// # Errors
     /// When the bytes are no stream hello.
     pub fn decode(frame: Bytes) -> Result<Self, WireError> {
-        let head: StreamHelloHead = decode_bare(FrameKind::StreamHello, frame)?;
+        let (head, _): (StreamHelloHead, _) = decode_bare(FrameKind::StreamHello, frame)?;
         check_magic(head.magic)?;
         Ok(Self {
             class: Class::from_byte(head.class)?,

@@ -57,8 +57,9 @@ impl<D: Disk> SegmentLog<D> {
             let lost = |damage: &Damage| {
                 damage.at > fact.repaired && damage.group.is_none_or(|group| group == id)
             };
-            fact.damaged |=
-                self.damage.iter().any(lost) || group.streams.values().any(StreamIndex::has_holes);
+            fact.damaged |= self.options.distrusted
+                || self.damage.iter().any(lost)
+                || group.streams.values().any(StreamIndex::has_holes);
             if fact.damaged && group.marker.is_none() {
                 self.unmarked.push(id);
             }

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use repertoire_core::{
-    Channel, Class, ClusterId, ConfigEpoch, Delivery, Encoded, GroupId, Incarnation, LinkEvent,
-    NodeId, Outgoing, Transport, TransportSink,
+    Channel, Class, ClusterId, ConfigEpoch, Delivery, Encoded, GroupId, Incarnation, Lineage,
+    LinkEvent, NodeId, Outgoing, Transport, TransportSink,
 };
 use repertoire_transport_quic::certs::{ClusterAuthority, Identity, TlsIdentity, Validity};
 use repertoire_transport_quic::{Mtu, QuicConfig, QuicSettings, QuicTransport};
@@ -103,6 +103,8 @@ fn config(
         tls: tls.unwrap(),
         feature_level: 1,
         config_digest: None,
+        lineage: Lineage::default(),
+        witness: None,
         settings: QuicSettings {
             mtu,
             ..QuicSettings::default()

@@ -14,7 +14,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use repertoire_core::{ClusterId, Incarnation, NodeId, Transport as _};
+use repertoire_core::{ClusterId, Incarnation, Lineage, NodeId, Transport as _};
 use repertoire_transport_memory::contract::Recorder;
 use repertoire_transport_quic::certs::{ClusterAuthority, Identity, TlsIdentity, Validity};
 use repertoire_transport_quic::{
@@ -103,6 +103,8 @@ impl Cluster {
             tls: self.identity(&Identity::Node(node)),
             feature_level: 1,
             config_digest: None,
+            lineage: Lineage::default(),
+            witness: None,
             settings: QuicSettings::default(),
         }
     }
