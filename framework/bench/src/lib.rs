@@ -5,6 +5,7 @@
 )]
 
 mod failover;
+mod idle;
 mod limits;
 mod load;
 mod options;
@@ -17,6 +18,7 @@ mod verify;
 mod worker;
 
 pub use failover::{FailoverOptions, FailoverReport, WritesReport, run as failover};
+pub use idle::{IdleOptions, IdleReport, run as idle};
 pub use options::{AckMode, BenchOptions, Medium, Network};
 pub use report::{BenchReport, Limits};
 pub use run::run;
