@@ -67,6 +67,7 @@ impl Lineage {
     /// assert!(disk.continues(seen).is_ok());
     /// assert_eq!(copy.continues(seen), Err(Break::GoneBack));
     /// ```
+    // ANCHOR: continues
     pub fn continues(&self, seen: Seen) -> Result<(), Break> {
         let Some(since) = self.boot.checked_sub(seen.boot) else {
             return Err(Break::GoneBack);
@@ -78,6 +79,7 @@ impl Lineage {
             Some(_) | None => Ok(()),
         }
     }
+    // ANCHOR_END: continues
 
     /// `boot u64 | mark u64 …`, little-endian.
     pub fn to_bytes(&self) -> Vec<u8> {
