@@ -24,7 +24,7 @@ fn electing() -> Result<Stage, Error> {
 pub(super) fn elected() -> Result<Played, Error> {
     let mut stage = electing()?;
     // Everybody hears the leader's heartbeat.
-    stage.run_for(2_600)?;
+    stage.run_for(4_600)?;
     // Node 3 does not get the write; node 2 does, and the client hears "ok".
     stage.cut(1, 3);
     let kept = stage.put(1, "x", "1", None);
