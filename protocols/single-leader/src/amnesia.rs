@@ -20,7 +20,7 @@
 //! and everything that it ordered itself.
 //!
 //! A replica on an empty disk cannot tell a new group from its own second life. Where all the others
-//! are as new as it is, the group is new. So the first start of a group needs all its voters; later
+//! hold as little as it does, the group is new, or might as well be. So the first start of a group needs all its voters; later
 //! starts do not. Viewstamped Replication knows such a recovery (Liskov and Cowling 2012, §4.3), from
 //! fewer answers; that these are too few to hold back forgotten votes is shown by Michael et al. 2017,
 //! "Recovering Shared Objects Without Stable Storage".
@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use repertoire_core::sabotage::{Bug, planted};
-use repertoire_core::{Effects, LeaderEpoch, LogOp, Mono, NodeId};
+use repertoire_core::{Effects, EntryId, LeaderEpoch, LogOp, Mono, NodeId};
 
 use crate::Message;
 use crate::election::{Election, election_quorum, voters};
@@ -73,8 +73,16 @@ impl Recovery {
             .count()
     }
 
-    fn is_new_group(&self) -> bool {
-        self.is_fresh && self.answers.values().all(|answer| answer.is_fresh)
+    /// Whether no voter holds anything: then nothing is left to be lost.
+    fn is_new_group(&self, state: &State) -> bool {
+        let is_empty = self.is_fresh && state.log.last() == EntryId::ZERO;
+        is_empty && self.missing(state) == 0 && self.answers.values().all(|answer| answer.is_fresh)
+    }
+
+    /// The highest epoch that anybody knows.
+    fn highest_epoch(&self, state: &State) -> LeaderEpoch {
+        let epochs = self.answers.values().map(|answer| answer.epoch);
+        epochs.fold(state.hard.epoch, LeaderEpoch::max)
     }
 
     /// The highest epoch in which this replica can have voted, once that is known.
@@ -83,8 +91,7 @@ impl Recovery {
         let count = voters(state).count();
         let quorum = election_quorum(count, state.descriptor.options.acks);
         let is_known = self.missing(state) == 0 && whole.count() + quorum > count;
-        let epochs = self.answers.values().map(|answer| answer.epoch);
-        is_known.then(|| epochs.fold(state.hard.epoch, LeaderEpoch::max))
+        is_known.then(|| self.highest_epoch(state))
     }
 }
 
@@ -113,8 +120,10 @@ impl SingleLeader {
         };
         let boot = state.boot;
         for to in others(state) {
-            // The leader may be another one than when it answered.
-            let is_due = !recovery.answers.contains_key(&to) || state.hard.leader == Some(to);
+            // Who had forgotten something may remember now, and the leader may be another one.
+            let answer = recovery.answers.get(&to);
+            let is_due = answer.is_none_or(|answer| !answer.is_whole);
+            let is_due = is_due || state.hard.leader == Some(to);
             if is_due {
                 let request = RecoveryRequest { boot };
                 fx.send(to, Message::RecoveryRequest(request));
@@ -142,7 +151,8 @@ impl SingleLeader {
             // One that is not durable yet does no harm: it is only higher.
             epoch: state.hard.epoch,
             is_whole: election.recovery.is_none(),
-            is_fresh: state.hard.epoch.0 == 0 && state.hard.amnesia == Amnesia::None,
+            is_fresh: state.log.last() == EntryId::ZERO
+                && (state.hard.amnesia == Amnesia::None || state.is_unproven),
             leads_upto: leads.then(|| state.log.last().lsn),
         };
         fx.send(from, Message::RecoveryAnswer(answer));
@@ -172,8 +182,18 @@ impl SingleLeader {
             return;
         };
         recovery.answers.insert(from, answer);
-        if recovery.missing(state) == 0 && recovery.is_new_group() {
+        if recovery.is_new_group(state) {
+            let epoch = recovery.highest_epoch(state);
             election.recovery = None;
+            state.is_unproven = false;
+            if epoch.0 > 0 {
+                // Somebody has asked for votes, perhaps for this one.
+                let hard = HardState {
+                    vote: Some(state.me),
+                    ..HardState::of(epoch, None)
+                };
+                state.establish(hard, fx);
+            }
             self.begin_elections(now, fx);
             return;
         }
@@ -187,6 +207,7 @@ impl SingleLeader {
                 vote: Some(state.me),
                 amnesia: Amnesia::Bounded,
             };
+            state.is_unproven = false;
             state.establish(hard, fx);
             // It may have promised a leader to wait for it.
             election.bind(now);

@@ -384,7 +384,9 @@ impl SingleLeader {
         };
         let own = state.log.last();
         let is_as_new = (request.last.epoch, request.last.lsn) >= (own.epoch, own.lsn)
-            || planted(Bug::VoteForOlderLog);
+            || planted(Bug::VoteForOlderLog)
+            // A blank vote says nothing of the log, which may hold what nobody else does.
+            || self.is_amnesiac();
         is_free && is_as_new
     }
 
@@ -396,6 +398,10 @@ impl SingleLeader {
         is_blank: bool,
         fx: &mut Effects<Message>,
     ) {
+        if self.is_amnesiac() {
+            // An answer to its former self.
+            return;
+        }
         if vote.seen > self.state.hard.epoch && self.election.is_some() {
             // The group has moved on: to win, this replica has to ask for a later epoch.
             self.stand_down(now.mono, fx);

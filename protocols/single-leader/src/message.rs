@@ -149,7 +149,7 @@ pub struct RecoveryAnswer {
     pub epoch: LeaderEpoch,
     /// Whether the sender itself has forgotten nothing.
     pub is_whole: bool,
-    /// Whether the sender has never known of a leader, as far as it remembers.
+    /// Whether the sender has never held a record, as far as it remembers.
     pub is_fresh: bool,
     /// The end of the sender's log, if it leads in that epoch.
     pub leads_upto: Option<Lsn>,

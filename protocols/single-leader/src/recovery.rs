@@ -60,6 +60,7 @@ impl SingleLeader {
         };
         let seed = boot.seed;
         let mut state = State::new(origin, log);
+        state.is_unproven = recovers && is_fresh;
         let election = elects.then(|| {
             let mut election = Election::new(now.mono, seed, &state);
             election.recovery = recovers.then(|| Recovery::new(is_fresh));
@@ -127,6 +128,10 @@ impl SingleLeader {
         state.applied = position.lsn;
         state.engine_applied = position.lsn;
         state.snapshot = position.lsn;
+        if position.epoch > state.hard.epoch {
+            // A voter that does not know which leaders are over obeys none, and may be sent this.
+            state.adopt(position.epoch, None, fx);
+        }
         // How far this log matches the leader's is found out anew by its next message.
         self.part = Part::Following(Following::default());
         fx.clear_timer(Timer::Fetch);

@@ -100,6 +100,9 @@ pub(crate) struct State {
     /// Drawn anew at each boot.
     pub(crate) boot: u64,
     pub(crate) hard: HardState,
+    /// The disk was empty, and the group may be older than it: whatever is written down first says
+    /// that promises may be forgotten, for the disk is not empty any more after that.
+    pub(crate) is_unproven: bool,
     /// The log operation that wrote the hard state.
     hard_seq: LogSeq,
     durable_seq: LogSeq,
@@ -143,6 +146,7 @@ impl State {
             config: origin.config,
             boot: origin.boot,
             hard: origin.hard,
+            is_unproven: false,
             hard_seq: LogSeq(0),
             durable_seq: LogSeq(0),
             log,
@@ -184,8 +188,11 @@ impl State {
 
     /// Writes a new hard state down. Nothing may be said in its name before
     /// [`is_established`](Self::is_established).
-    pub(crate) fn establish(&mut self, hard: HardState, fx: &mut Effects<Message>) {
+    pub(crate) fn establish(&mut self, mut hard: HardState, fx: &mut Effects<Message>) {
         assert!(hard.epoch >= self.hard.epoch, "epochs never go back");
+        if self.is_unproven && hard.amnesia == Amnesia::None {
+            hard.amnesia = Amnesia::Unknown;
+        }
         self.hard = hard;
         self.hard_seq = fx.log(LogOp::HardState(hard.encode()));
     }

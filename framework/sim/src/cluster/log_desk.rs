@@ -212,6 +212,8 @@ impl<C: Cast> World<'_, C> {
             let found = store.read(id, read.stream, read.from, read.bytes_max);
             let slice = match found {
                 Ok(slice) => slice,
+                // A start finds the damage, and says so.
+                Err(_) if node.is_rotting => return self.crash_for_a_while(n, false),
                 Err(error) => {
                     self.findings.add("A8.log", || {
                         format!(
