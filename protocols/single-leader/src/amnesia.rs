@@ -52,20 +52,13 @@ pub(crate) enum Amnesia {
 }
 
 /// How a voter finds out what it may have forgotten.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Recovery {
-    /// The disk is empty: the group may be new.
-    is_fresh: bool,
     /// The last answer of each other voter to this boot.
     answers: BTreeMap<NodeId, RecoveryAnswer>,
 }
 
 impl Recovery {
-    pub(crate) const fn new(is_fresh: bool) -> Self {
-        let answers = BTreeMap::new();
-        Self { is_fresh, answers }
-    }
-
     /// Voters that have not answered.
     pub(crate) fn missing(&self, state: &State) -> usize {
         others(state)
@@ -75,8 +68,8 @@ impl Recovery {
 
     /// Whether no voter holds anything: then nothing is left to be lost.
     fn is_new_group(&self, state: &State) -> bool {
-        let is_empty = self.is_fresh && state.log.last() == EntryId::ZERO;
-        is_empty && self.missing(state) == 0 && self.answers.values().all(|answer| answer.is_fresh)
+        let is_empty = state.log.last() == EntryId::ZERO;
+        is_empty && self.missing(state) == 0 && self.answers.values().all(|answer| answer.is_empty)
     }
 
     /// The highest epoch that anybody knows.
@@ -151,8 +144,7 @@ impl SingleLeader {
             // One that is not durable yet does no harm: it is only higher.
             epoch: state.hard.epoch,
             is_whole: election.recovery.is_none(),
-            is_fresh: state.log.last() == EntryId::ZERO
-                && (state.hard.amnesia == Amnesia::None || state.is_unproven),
+            is_empty: state.log.last() == EntryId::ZERO,
             leads_upto: leads.then(|| state.log.last().lsn),
         };
         fx.send(from, Message::RecoveryAnswer(answer));
@@ -186,7 +178,7 @@ impl SingleLeader {
             let epoch = recovery.highest_epoch(state);
             election.recovery = None;
             state.is_unproven = false;
-            if epoch.0 > 0 {
+            if epoch.0 > 0 || state.hard.amnesia != Amnesia::None {
                 // Somebody has asked for votes, perhaps for this one.
                 let hard = HardState {
                     vote: Some(state.me),

@@ -83,7 +83,7 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         boot: 9,
         epoch: LeaderEpoch(3),
         is_whole: true,
-        is_fresh: false,
+        is_empty: false,
         leads_upto: Some(Lsn(4)),
     });
     for (message, head, body) in [

@@ -149,8 +149,8 @@ pub struct RecoveryAnswer {
     pub epoch: LeaderEpoch,
     /// Whether the sender itself has forgotten nothing.
     pub is_whole: bool,
-    /// Whether the sender has never held a record, as far as it remembers.
-    pub is_fresh: bool,
+    /// Whether the sender holds no record at all.
+    pub is_empty: bool,
     /// The end of the sender's log, if it leads in that epoch.
     pub leads_upto: Option<Lsn>,
 }

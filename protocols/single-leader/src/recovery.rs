@@ -63,7 +63,7 @@ impl SingleLeader {
         state.is_unproven = recovers && is_fresh;
         let election = elects.then(|| {
             let mut election = Election::new(now.mono, seed, &state);
-            election.recovery = recovers.then(|| Recovery::new(is_fresh));
+            election.recovery = recovers.then(Recovery::default);
             election
         });
         // A replica that was fenced by a leader it has not met since does not lead on its own; see

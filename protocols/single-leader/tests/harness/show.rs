@@ -67,7 +67,7 @@ pub(crate) fn message(message: &Message) -> String {
             let epoch = answer.epoch.0;
             match answer.leads_upto {
                 Some(upto) => format!("leads in epoch {epoch} up to {}", upto.0),
-                None if answer.is_fresh => "knows of no epoch".to_owned(),
+                None if answer.is_empty => format!("knows of epoch {epoch}, and holds nothing"),
                 None if answer.is_whole => format!("knows of epoch {epoch}"),
                 None => format!("knows of epoch {epoch}, and may have forgotten more"),
             }
