@@ -29,17 +29,19 @@ impl GroupPlan {
 
     /// Copies that a write must ask for, so that no failover may lose it: as many as the keyspace's
     /// own mode does, or enough to meet every majority.
-    pub(crate) fn copies_min(&self) -> usize {
+    pub(crate) fn copies_min(&self, faults: &FaultMix) -> usize {
         let replicas = self.members.len();
         if !self.elects() {
             return 1;
         }
         let meets_majority = replicas - (replicas / 2 + 1) + 1;
-        self.descriptor
-            .options
-            .acks
-            .copies(replicas)
-            .min(meets_majority)
+        let copies = self.descriptor.options.acks.copies(replicas);
+        // One copy of those that meet every majority is not enough when a disk may lose it.
+        if faults.has(Fault::BitRot) {
+            copies
+        } else {
+            copies.min(meets_majority)
+        }
     }
 }
 

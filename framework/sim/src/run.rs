@@ -168,7 +168,7 @@ impl<C: Cast> World<'_, C> {
                 keys: self.plan.keys,
                 voters: self.plan.groups[g].members.len(),
                 up: self.plan.up(g),
-                copies_min: self.plan.groups[g].copies_min(),
+                copies_min: self.plan.groups[g].copies_min(&self.plan.faults),
                 wall_ms: 0,
                 expiring: false,
             };

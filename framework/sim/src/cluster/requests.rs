@@ -46,7 +46,7 @@ impl<C: Cast> World<'_, C> {
             keys: self.plan.keys,
             voters: self.plan.groups[g].members.len(),
             up: self.plan.up(g),
-            copies_min: self.plan.groups[g].copies_min(),
+            copies_min: self.plan.groups[g].copies_min(&self.plan.faults),
             wall_ms: self.nodes[0].clock.now(time).wall.0,
             expiring: true,
         };
