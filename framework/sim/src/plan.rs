@@ -36,12 +36,13 @@ impl GroupPlan {
         }
         let meets_majority = replicas - (replicas / 2 + 1) + 1;
         let copies = self.descriptor.options.acks.copies(replicas);
-        // One copy of those that meet every majority is not enough when a disk may lose it.
-        if faults.has(Fault::BitRot) {
-            copies
+        // As few as meet every majority are too few when a disk may lose one.
+        let is_lost = faults.has(Fault::BitRot);
+        copies.min(if is_lost {
+            replicas / 2 + 1
         } else {
-            copies.min(meets_majority)
-        }
+            meets_majority
+        })
     }
 }
 

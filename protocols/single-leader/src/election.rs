@@ -169,13 +169,13 @@ pub(crate) fn election_quorum(voters: usize, acks: Acks) -> usize {
 // ANCHOR_END: election_quorum
 
 /// Whether so many votes make a leader, when some of them are blank. Those count for the majority, which
-/// keeps leaders apart. What was acknowledged must be met by the others: each blank voter may have lost
-/// one of the copies, and is one fewer to hold any.
+/// keeps leaders apart. What was acknowledged with the keyspace's copies, or by a majority, must be met
+/// by the others: each blank voter may have lost one of the copies, and is one fewer to hold any.
 fn is_election_quorum(voters: usize, acks: Acks, granted: usize, blank: usize) -> bool {
     let majority = voters / 2 + 1;
     let copies = match acks.copies(voters) {
-        0 | 1 => voters,
-        copies => copies,
+        0 | 1 => majority,
+        copies => copies.min(majority),
     };
     let whole = granted.saturating_sub(blank);
     granted >= majority && whole >= (voters + 1).saturating_sub(copies)
