@@ -116,10 +116,14 @@ async fn leaders(cluster: &LocalCluster) -> Result<(u64, u64), Error> {
     let (mut count, mut epochs) = (0, 0);
     for id in cluster.ids() {
         let status = cluster.node(id)?.handle().status().await?;
-        let groups = status["groups"].as_array().cloned().unwrap_or_default();
-        for group in groups.iter().filter(|group| group["role"] == "leader") {
+        let groups = status.get("groups").and_then(|groups| groups.as_array());
+        let of = |group: &serde_json::Value, name: &str| group.get(name).cloned();
+        let leads = |group: &&serde_json::Value| of(group, "role") == Some("leader".into());
+        for group in groups.into_iter().flatten().filter(leads) {
             count += 1;
-            epochs += group["epoch"].as_u64().unwrap_or_default();
+            epochs += of(group, "epoch")
+                .and_then(|epoch| epoch.as_u64())
+                .unwrap_or_default();
         }
     }
     Ok((count, epochs))
