@@ -16,6 +16,7 @@ use std::path::Path;
 use repertoire::core::{
     Acks, Answer, ErrorKind, GroupId, Mono, NodeId, Outcome, ReadLevel, ReadQuery, Site,
 };
+use repertoire::runtime::EmbeddedSession;
 use repertoire::{FormatOptions, LocalCluster, LocalOptions, cluster_id_of, format};
 use writes::{group_status, one, put, session, try_put, until};
 
@@ -145,15 +146,21 @@ async fn votes_again(mut cluster: LocalCluster) {
     cluster.stop().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_voter_that_lost_a_record_votes_again() {
-    let mut cluster = start().await;
-    let writer = session(&cluster, LEADER);
+/// A cluster whose elected leader has acknowledged sixty writes.
+async fn start_elected() -> (LocalCluster, EmbeddedSession) {
+    let cluster = start().await;
     until(&cluster, LEADER, ELECTED, |status| {
         status["role"] == "leader"
     })
     .await;
+    let writer = session(&cluster, LEADER);
     put(&writer, ELECTED, 1..=60).await;
+    (cluster, writer)
+}
+
+#[tokio::test]
+async fn a_voter_that_lost_a_record_votes_again() {
+    let (mut cluster, writer) = start_elected().await;
     support::converged(&cluster, ELECTED).await;
     cluster.stop_node(FOLLOWER).await.unwrap();
     rot(&cluster.data(FOLLOWER), 30, ELECTED);
@@ -167,13 +174,7 @@ async fn a_voter_that_lost_a_record_votes_again() {
 
 #[tokio::test]
 async fn a_voter_on_an_empty_disk_votes_again() {
-    let mut cluster = start().await;
-    let writer = session(&cluster, LEADER);
-    until(&cluster, LEADER, ELECTED, |status| {
-        status["role"] == "leader"
-    })
-    .await;
-    put(&writer, ELECTED, 1..=60).await;
+    let (mut cluster, writer) = start_elected().await;
     cluster.stop_node(FOLLOWER).await.unwrap();
     put(&writer, ELECTED, 61..=80).await;
     drop(writer);
