@@ -158,6 +158,18 @@ fn a_damaged_copy_of_a_segment_header_harms_nobody() {
     }
 }
 
+/// Each opening mends the copy that has rotted, so that the next one does not meet the last.
+#[test]
+fn a_header_survives_one_copy_after_the_other() {
+    let mut log = open(MemoryDisk::new(), SEGMENT);
+    put(&mut log, &[append(A, 1, 64), append(A, 2, 64)]);
+    for copy in [0, 2048, 0, 2048] {
+        log = flipped(&log, copy + 20, 1);
+        assert!(!log.recovered()[&A].damaged);
+        assert_eq!(lsns(&mut log, A, 1), [1, 2]);
+    }
+}
+
 #[test]
 fn a_lost_segment_damages_everyone() {
     let mut log = open(MemoryDisk::new(), SEGMENT);

@@ -75,7 +75,8 @@ impl<D: Disk> SegmentLog<D> {
         })
     }
 
-    /// `None` when the header does not validate.
+    /// `None` when the header does not validate. A copy of it that is rotten, or that a torn rewrite left
+    /// behind, is written anew: the other one must not be the last.
     fn read_header(&mut self, file: &SegmentFile) -> Result<Option<SegmentHeader>, Error> {
         if file.size < SEGMENT_HEADER_BYTES {
             return Ok(None);
@@ -84,7 +85,15 @@ impl<D: Disk> SegmentLog<D> {
         let read = self.disk.read_at(file.file, 0, &mut page);
         read.map_err(|error| self.failed_for_good("reading a segment", &error))?;
         match SegmentHeader::decode(&page, self.options.identity) {
-            Ok(header) => Ok(Some(header)),
+            Ok(header) => {
+                let whole = header.encode();
+                if page != whole {
+                    let written = self.disk.write_at(file.file, 0, &whole);
+                    let synced = written.and_then(|()| self.disk.sync_data(file.file));
+                    synced.map_err(|error| self.failed_for_good("mending a header", &error))?;
+                }
+                Ok(Some(header))
+            }
             Err(SegmentHeaderError::Invalid) => Ok(None),
             Err(SegmentHeaderError::Version(version)) => {
                 Err(Error::new(ErrorKind::Unsupported, "opening the log")
