@@ -171,9 +171,23 @@ impl Pipeline {
         self.last_wall = self.last_wall.max(wall);
     }
 
-    /// Another replica orders writes from now on: nothing is pending here any more.
-    pub fn stood_down(&mut self) {
+    /// This replica orders no writes any more, so nothing is pending here. What is not captured yet ends
+    /// with `error`: should this replica order writes again, then after others that an evaluation which
+    /// has read already would not see.
+    pub fn stood_down(&mut self, error: &Error) {
         self.overlay.clear();
+        self.refuse_uncaptured(error);
+    }
+
+    fn refuse_uncaptured(&mut self, error: &Error) {
+        self.fetches.clear();
+        for request in std::mem::take(&mut self.held) {
+            self.fail(request.reply_to, error.clone());
+        }
+        for (_, evaluation) in std::mem::take(&mut self.evaluations) {
+            self.end_failed(&evaluation.request, error.clone());
+        }
+        self.latched.clear();
     }
 
     /// Another engine holds the state from now on, which never heard what was asked: asks again.
@@ -227,13 +241,7 @@ impl Pipeline {
     /// Ends everything that is not settled, because the replica stops: what was not placed was
     /// certainly not applied, the rest is unknown.
     pub fn abandon(&mut self, error: &Error) {
-        for request in std::mem::take(&mut self.held) {
-            self.fail(request.reply_to, error.clone());
-        }
-        for (_, evaluation) in std::mem::take(&mut self.evaluations) {
-            self.end_failed(&evaluation.request, error.clone());
-        }
-        self.latched.clear();
+        self.refuse_uncaptured(error);
         self.builder.seal();
         let (mut answers, pending) = self.answers();
         pending.abandon(error, &mut answers);

@@ -125,7 +125,8 @@ impl<M: Machine> Host<M> {
         self.pace = Pace::default();
         self.backlog.clear();
         self.awaits_snapshot = false;
-        self.pipeline.stood_down();
+        let error = Error::not_leader(None, "write").with("group", self.group);
+        self.pipeline.stood_down(&error);
         self.pipeline.engine_replaced();
         self.reads.engine_replaced(|| self.fx.next_ticket());
         let (position, frontier) = (header.position, header.frontier.clone());

@@ -81,7 +81,12 @@ impl<M: Machine> Host<M> {
             return;
         };
         if self.admission.orders() && !admission.orders() {
-            self.pipeline.stood_down();
+            let leader = match admission {
+                Admission::Closed { leader } => leader,
+                Admission::Open | Admission::Paused | Admission::Wait => None,
+            };
+            let error = Error::not_leader(leader, "write").with("group", self.group);
+            self.pipeline.stood_down(&error);
         }
         self.admission = admission;
     }
