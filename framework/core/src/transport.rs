@@ -58,6 +58,12 @@ pub enum LinkEvent {
         /// Why, for people.
         reason: String,
     },
+    /// Nothing has come from the peer for a while, not even an answer to the link's own questions.
+    /// Said once for each such while; the link is not down yet.
+    Silent {
+        /// The peer.
+        peer: NodeId,
+    },
     /// An outbox that had refused frames has room again.
     Writable {
         /// The peer.
@@ -102,6 +108,8 @@ pub trait TransportSink: Send + Sync + 'static {
 /// * Both sides verify that the other is the expected node before the first frame is read.
 /// * `send` never blocks. It refuses (and drops) frames beyond the peer's outbox budget, and
 ///   reports [`LinkEvent::Writable`] once there is room; protocols recover by catch-up.
+/// * A peer that dies or is cut off is reported within a second, as [`LinkEvent::Silent`] or
+///   [`LinkEvent::Down`], also when nobody sends: groups that nobody uses rely on it.
 /// * A full class never delays a more urgent one.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {

@@ -37,7 +37,7 @@ impl TransportSink for FaultySink {
                 lanes.forget(*peer);
                 *peer
             }
-            LinkEvent::Writable { peer } => *peer,
+            LinkEvent::Silent { peer } | LinkEvent::Writable { peer } => *peer,
         };
         // The node believes that a severed link is down; it hears of it when it is healed.
         if !self.shared.lanes().severed.contains(&peer) {

@@ -63,7 +63,8 @@ impl FaultyTransport {
         self.0.lanes().plan = plan;
     }
 
-    /// Lets frames of that direction vanish, as a partition would: neither side is told.
+    /// Lets frames of that direction vanish, as a partition would. No link ends; a node to which
+    /// nothing gets through any more hears that the peer is silent.
     pub fn cut(&self, peer: NodeId, direction: Direction) {
         let mut lanes = self.0.lanes();
         if direction.is_out() {
@@ -72,6 +73,11 @@ impl FaultyTransport {
         }
         if direction.is_in() {
             lanes.cut_in.insert(peer);
+        }
+        let is_deaf = direction.is_in() && lanes.up.contains(&peer);
+        drop(lanes);
+        if is_deaf {
+            self.0.tell(LinkEvent::Silent { peer });
         }
     }
 

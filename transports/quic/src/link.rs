@@ -8,15 +8,19 @@ use repertoire_core::{Class, Delivery, LinkEvent, NodeId};
 use repertoire_wire::hello::{HELLO_FRAME_MAX, Hello, RefusalReason, StreamHello};
 use repertoire_wire::{FIXED_LEN, Frame, FrameKind, WireError, frame_max};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, timeout};
 
 use crate::counters::add;
 use crate::endpoint::widen_for_peer;
 use crate::handshake::late;
 use crate::inner::Inner;
 use crate::peer::{Link, Peer};
+use crate::pulse::Pulse;
 use crate::refusal::LinkEnd;
 use crate::stream::{FrameReader, write_outbox};
+
+/// A peer is asked this many times for a sign of life before it counts as silent.
+const SILENT_TICKS: u32 = 3;
 
 /// quinn sends streams of higher priority first.
 const fn priority(class: Class) -> i32 {
@@ -46,12 +50,14 @@ pub(crate) async fn run(
     for class in Class::ALL {
         tasks.spawn(write(inner.clone(), link.clone(), peer.id, class));
     }
+    let listener = tokio::spawn(listen(inner.clone(), connection.clone(), peer.id));
     let mut readers = JoinSet::new();
     readers.spawn(accept_streams(inner.clone(), link.clone(), peer.id));
     let end = wait(inner, peer, &link, &mut tasks, &mut readers).await;
 
     peer.set_link(None);
     link.abandon();
+    listener.abort();
     end.close(&connection);
     tasks.shutdown().await;
     readers.shutdown().await;
@@ -119,6 +125,27 @@ async fn write(
         }
     })
     .await
+}
+
+/// Says when the peer has fallen silent: long before the connection times out, and once.
+async fn listen(inner: Arc<Inner>, connection: Connection, peer: NodeId) {
+    let mut pulse = Pulse::of(connection);
+    let mut ticks = tokio::time::interval(inner.config.settings.silence / SILENT_TICKS);
+    // A machine that stood still itself has heard nobody: that says nothing of the peer.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut missed = 0;
+    loop {
+        ticks.tick().await;
+        if pulse.beats() {
+            missed = 0;
+            continue;
+        }
+        missed += 1;
+        if missed == SILENT_TICKS {
+            tracing::debug!(%peer, "The peer is silent");
+            inner.tell(LinkEvent::Silent { peer });
+        }
+    }
 }
 
 async fn accept_streams(inner: Arc<Inner>, link: Arc<Link>, peer: NodeId) -> Result<(), LinkEnd> {

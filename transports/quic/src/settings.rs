@@ -79,6 +79,9 @@ pub struct QuicSettings {
     pub stream_window: u32,
     /// Kernel buffers of the socket. The usual default loses packets in bursts.
     pub socket_buffer: usize,
+    /// A peer that has sent nothing for this long, although it was asked for a sign of life, is
+    /// reported as silent. At least 3 ms.
+    pub silence: Duration,
     /// A link is down after this long without a packet.
     pub idle_timeout: Duration,
     /// An idle link is kept alive at this interval.
@@ -119,6 +122,7 @@ impl Default for QuicSettings {
             segmentation_offload: true,
             stream_window: 1 << 20,
             socket_buffer: 4 << 20,
+            silence: Duration::from_millis(300),
             idle_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(3),
             initial_rtt: Duration::from_millis(50),

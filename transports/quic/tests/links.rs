@@ -136,6 +136,39 @@ async fn a_dialler_that_died_without_a_word_is_replaced() {
     b.close(Duration::ZERO).await;
 }
 
+/// Long before the connection times out, although nobody sends anything.
+#[tokio::test]
+async fn a_peer_that_died_without_a_word_is_reported_silent() {
+    let cluster = Cluster::new("shop");
+    let configs = cluster.configs(2, |settings| {
+        settings.idle_timeout = Duration::from_mins(10);
+        settings.silence = Duration::from_millis(60);
+    });
+    let (a, seen_by_a) = start(configs[0].clone()).await;
+    let first = configs[1].clone();
+    let dying = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (b, seen) = start(first).await;
+            seen.until("the link", |seen| seen.up == [NodeId(1)]).await;
+            drop(b);
+        });
+    });
+    tokio::task::spawn_blocking(move || dying.join().unwrap())
+        .await
+        .unwrap();
+    seen_by_a
+        .until("its silence", |seen| !seen.silent.is_empty())
+        .await;
+    let seen = seen_by_a.seen().clone();
+    assert_eq!(seen.silent, [NodeId(2)], "said once");
+    assert!(seen.downs.is_empty(), "the link is not down yet");
+    a.close(Duration::ZERO).await;
+}
+
 #[tokio::test]
 async fn a_listener_that_died_without_a_word_is_replaced() {
     let cluster = Cluster::new("shop");

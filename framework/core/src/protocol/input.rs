@@ -33,6 +33,9 @@ pub enum PeerEvent {
     Up,
     /// Messages will not get through for now.
     Down,
+    /// Nothing has come from the peer for a while, although the link asks for signs of life.
+    /// Messages may still get through, and nothing is said when it speaks again.
+    Silent,
     /// The outbox has room again after it was full.
     Writable,
 }

@@ -22,6 +22,8 @@ pub struct Seen {
     pub downs: Vec<(NodeId, String)>,
     /// Peers whose outbox has room again, in order.
     pub writable: Vec<NodeId>,
+    /// Peers reported silent.
+    pub silent: Vec<NodeId>,
     /// Frames (number and length of the body) per peer and class, in order.
     pub frames: BTreeMap<(NodeId, Class), Vec<(u32, usize)>>,
     /// Class and number of frames of each delivery, in order.
@@ -127,6 +129,7 @@ impl TransportSink for Recorder {
                 seen.up.retain(|up| *up != peer);
                 seen.downs.push((peer, reason));
             }
+            LinkEvent::Silent { peer } => seen.silent.push(peer),
             LinkEvent::Writable { peer } => seen.writable.push(peer),
         }
         drop(seen);

@@ -46,7 +46,7 @@ impl NodeActor {
         }
         self.pass_on();
         self.traces.end_turn();
-        self.wake_by(next.min(self.next_timer()), now.mono, ctx);
+        self.wake_by(next.min(self.timers_from), now.mono, ctx);
         let took = crate::clock::now().mono.since(now.mono);
         self.longest_turn = self.longest_turn.max(took);
         let cpu = crate::clock::thread_cpu().saturating_sub(cpu);
@@ -55,11 +55,12 @@ impl NodeActor {
 
     /// Marks a replica as having heard something.
     pub(super) fn touch(&mut self, group: GroupId) {
-        if let Some(slot) = self.slots.get_mut(&group)
-            && !slot.dirty
-        {
-            slot.dirty = true;
-            self.dirty.push(group);
+        if let Some(slot) = self.slots.get_mut(&group) {
+            slot.look_at = Mono::default();
+            if !slot.dirty {
+                slot.dirty = true;
+                self.dirty.push(group);
+            }
         }
     }
 
@@ -116,6 +117,7 @@ impl NodeActor {
                     tracing::info!(%peer, reason, "A link is down");
                     (peer, PeerEvent::Down, false)
                 }
+                LinkEvent::Silent { peer } => (peer, PeerEvent::Silent, true),
                 LinkEvent::Writable { peer } => (peer, PeerEvent::Writable, true),
             };
             self.links.insert(peer, up);
@@ -300,6 +302,9 @@ impl NodeActor {
 
     /// Fires what is due; returns when the next timer is.
     fn fire_timers(&mut self, now: Now) -> Mono {
+        if now.mono < self.timers_from {
+            return self.timers_from;
+        }
         let due = |slot: &super::Slot| slot.next_timer() <= now.mono;
         let groups: Vec<_> = self
             .slots
@@ -323,14 +328,8 @@ impl NodeActor {
             }
             self.touch(group);
         }
-        self.next_timer()
-    }
-
-    fn next_timer(&self) -> Mono {
-        self.slots
-            .values()
-            .map(super::Slot::next_timer)
-            .min()
-            .unwrap_or(Mono::NEVER)
+        let timers = self.slots.values().map(|slot| slot.next_timer());
+        self.timers_from = timers.min().unwrap_or(Mono::NEVER);
+        self.timers_from
     }
 }
