@@ -76,7 +76,8 @@ pub(crate) struct NodeActor {
     registry: Arc<Registry>,
     catalogue: Arc<Catalogue>,
     wiring: Wiring,
-    slots: BTreeMap<GroupId, Slot>,
+    /// Boxed: they are large, and taken out and put back at every turn.
+    slots: BTreeMap<GroupId, Box<Slot>>,
     dirty: Vec<GroupId>,
     drained: Drained,
     bursts: u64,
@@ -96,6 +97,8 @@ pub(crate) struct NodeActor {
     /// Whether snapshots may be under way, and when their next chunks are due.
     has_snapshots: bool,
     next_chunk: Mono,
+    /// No timer of a replica passes before.
+    timers_from: Mono,
     started: Mono,
     /// The longest turn since somebody asked: how long this node did nothing else.
     longest_turn: Duration,
@@ -132,7 +135,10 @@ impl NodeActor {
             registry,
             catalogue: Arc::new(catalogue),
             wiring,
-            slots,
+            slots: slots
+                .into_iter()
+                .map(|(id, slot)| (id, Box::new(slot)))
+                .collect(),
             dirty,
             drained: Drained::default(),
             bursts: 0,
@@ -150,6 +156,7 @@ impl NodeActor {
             counters: BTreeMap::new(),
             has_snapshots: false,
             next_chunk: Mono(0),
+            timers_from: Mono(0),
             started: crate::clock::now().mono,
             longest_turn: Duration::ZERO,
             longest_turn_cpu: Duration::ZERO,

@@ -1,5 +1,7 @@
 //! Requests of the runtime itself.
 
+use std::time::Duration;
+
 use actix::Context;
 use repertoire_core::{
     ClientId, EXPIRE_FUNCTION, Error, ErrorKind, GroupId, Mono, NodeId, Now, Operation,
@@ -12,6 +14,9 @@ use super::NodeActor;
 
 /// Replies to this session go nowhere: the framework's own writes.
 pub(super) const NO_SESSION: u64 = 0;
+
+/// How often a replica is looked at that nobody uses: a key that expires there goes as late as that.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A request of the runtime itself.
 #[derive(Debug)]
@@ -66,16 +71,23 @@ impl NodeActor {
         }
     }
 
-    /// Looks at deadlines, checkpoints and expiries.
+    /// Looks at deadlines, checkpoints and expiries: of replicas that are in use at each tick, of the
+    /// others, which may be thousands, now and then.
     pub(super) fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = crate::clock::now();
-        let groups: Vec<_> = self.slots.keys().copied().collect();
+        let slots = self.slots.iter();
+        let due = slots.filter(|(_, slot)| slot.look_at <= now.mono);
+        let groups: Vec<_> = due.map(|(group, _)| *group).collect();
         for group in groups {
-            if let Some(slot) = self.slots.get_mut(&group) {
-                slot.guard(|host| host.expire(now));
-            }
             self.expire_keys(now, group);
             self.touch(group);
+            let Some(slot) = self.slots.get_mut(&group) else {
+                continue;
+            };
+            let next = slot.guard(|host| (host.expire(now), host.writes_in_flight()));
+            if next.is_none_or(|next| next == (Mono::NEVER, 0)) {
+                slot.look_at = now.mono.after(LOOK_AGAIN);
+            }
         }
         self.turn(ctx);
     }

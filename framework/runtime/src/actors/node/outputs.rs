@@ -104,7 +104,10 @@ impl NodeActor {
         }
         for TimerOrder { key, at } in out.timers.drain(..) {
             match at {
-                Some(at) => slot.timers.insert(key, at),
+                Some(at) => {
+                    self.timers_from = self.timers_from.min(at);
+                    slot.timers.insert(key, at)
+                }
                 None => slot.timers.remove(&key),
             };
         }

@@ -184,7 +184,7 @@ impl NodeActor {
             fresh.panics += old.panics;
             fresh.rebuild.attempts = old.rebuild.attempts;
         }
-        self.slots.insert(group, fresh);
+        self.slots.insert(group, Box::new(fresh));
         self.dirty.push(group);
         tracing::info!(%group, "A replica was built anew");
         self.count("replica-rebuilt", 1);

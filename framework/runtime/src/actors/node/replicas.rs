@@ -47,7 +47,7 @@ impl NodeActor {
                 tracing::info!(%group, "A replica started");
                 let bytes = slot.descriptor.options.log_retention_bytes;
                 self.wiring.log.push(LogCommand::Retain { group, bytes });
-                self.slots.insert(group, slot);
+                self.slots.insert(group, Box::new(slot));
                 self.dirty.push(group);
             }
             Err(error) => tracing::error!(%group, %error, "A replica could not start"),

@@ -39,6 +39,9 @@ pub(crate) struct Slot {
     pub(crate) has_worker: bool,
     pub(crate) timers: BTreeMap<u64, Mono>,
     pub(crate) dirty: bool,
+    /// When deadlines, checkpoints and expiries are looked at again; at the next tick once anything has
+    /// happened.
+    pub(crate) look_at: Mono,
     /// Whether records of its log were lost to damage before this start.
     pub(crate) damaged: bool,
     /// Why the replica does not run.
@@ -122,6 +125,7 @@ impl Slot {
             worker,
             timers: BTreeMap::new(),
             dirty: true,
+            look_at: Mono::default(),
             damaged: recovered.damaged,
             poison: None,
             panics: 0,
@@ -147,6 +151,7 @@ impl Slot {
             has_worker: false,
             timers: BTreeMap::new(),
             dirty: true,
+            look_at: Mono::default(),
             damaged: true,
             poison: Some(error),
             panics: 0,

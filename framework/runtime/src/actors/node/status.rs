@@ -11,7 +11,7 @@ impl NodeActor {
     pub(super) fn status(&mut self, now: Now) -> Value {
         let longest_turn = std::mem::take(&mut self.longest_turn);
         let longest_turn_cpu = std::mem::take(&mut self.longest_turn_cpu);
-        let groups: Vec<Value> = self.slots.values().map(group_status).collect();
+        let groups: Vec<Value> = self.slots.values().map(|slot| group_status(slot)).collect();
         let links: serde_json::Map<String, Value> = self
             .links
             .iter()
