@@ -33,7 +33,8 @@ use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{Effects, EntryId, LeaderEpoch, LogOp, Mono, NodeId};
 
 use crate::Message;
-use crate::election::{Election, election_quorum, voters};
+use crate::election::Election;
+use crate::electorate::{election_quorum, voters};
 use crate::message::{RecoveryAnswer, RecoveryRequest};
 use crate::plugin::Timer;
 use crate::replica::{Part, SingleLeader};

@@ -12,7 +12,7 @@ use repertoire_core::{
 };
 
 use crate::message::{
-    Ack, Append, Fenced, Message, RecoveryAnswer, RecoveryRequest, Reject, TakeOver, Vote,
+    Ack, Append, Fenced, Message, Quiesce, RecoveryAnswer, RecoveryRequest, Reject, TakeOver, Vote,
     VoteRequest,
 };
 
@@ -58,6 +58,8 @@ pub enum Head {
     RecoveryAnswer(RecoveryAnswer),
     /// See [`Message::BlankVote`].
     BlankVote(Vote),
+    /// See [`Quiesce`].
+    Quiesce(Quiesce),
 }
 
 /// Serde for a fixed array that is longer than the 32 elements serde itself knows.
@@ -196,6 +198,7 @@ impl WireMessage for Message {
             Self::RecoveryRequest(request) => (Head::RecoveryRequest(request), Bytes::new()),
             Self::RecoveryAnswer(answer) => (Head::RecoveryAnswer(answer), Bytes::new()),
             Self::BlankVote(vote) => (Head::BlankVote(vote), Bytes::new()),
+            Self::Quiesce(quiesce) => (Head::Quiesce(quiesce), Bytes::new()),
         }
     }
 
@@ -216,6 +219,7 @@ impl WireMessage for Message {
                 expect_empty(&body).map(|()| Self::RecoveryAnswer(answer))
             }
             Head::BlankVote(vote) => expect_empty(&body).map(|()| Self::BlankVote(vote)),
+            Head::Quiesce(quiesce) => expect_empty(&body).map(|()| Self::Quiesce(quiesce)),
         }
     }
 
@@ -231,7 +235,8 @@ impl WireMessage for Message {
             | Self::TakeOver(_)
             | Self::RecoveryRequest(_)
             | Self::RecoveryAnswer(_)
-            | Self::BlankVote(_) => Class::Control,
+            | Self::BlankVote(_)
+            | Self::Quiesce(_) => Class::Control,
         }
     }
 }

@@ -51,6 +51,13 @@ pub struct Config {
     pub lease_reads: bool,
     /// The leader tells each follower that it is alive after this many milliseconds.
     pub heartbeat_interval_ms: u32,
+    /// A group in which nothing has happened for this many milliseconds becomes quiescent: its leader
+    /// speaks seldom, its followers rely on the link to the leader's node.
+    pub quiescent_after_ms: u32,
+    /// The leader of a quiescent group tells each follower that it is alive after this many
+    /// milliseconds; 0: as often as ever. A node that lives and yet says nothing for one of its groups
+    /// is missed after three times as long.
+    pub quiescent_heartbeat_ms: u32,
     /// Bytes that may be on their way to one follower before it has answered.
     pub window_bytes: u32,
     /// Small entries travel together in messages of at most this many bytes.
@@ -70,6 +77,8 @@ impl Default for Config {
             election_timeout_ms: 300,
             lease_reads: true,
             heartbeat_interval_ms: 50,
+            quiescent_after_ms: 1000,
+            quiescent_heartbeat_ms: 5000,
             window_bytes: 4 << 20,
             append_bytes_max: 512 << 10,
             cache_bytes: 16 << 20,
@@ -99,6 +108,16 @@ impl Config {
 
     pub(crate) fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_interval_ms.into())
+    }
+
+    pub(crate) fn quiescent_after(&self) -> Duration {
+        Duration::from_millis(self.quiescent_after_ms.into())
+    }
+
+    /// `None`: groups never rest.
+    pub(crate) fn quiescent_heartbeat(&self) -> Option<Duration> {
+        let interval = Duration::from_millis(self.quiescent_heartbeat_ms.into());
+        (!interval.is_zero()).then(|| interval.max(self.heartbeat()))
     }
 
     pub(crate) fn election_timeout(&self) -> Duration {

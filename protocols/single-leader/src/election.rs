@@ -20,10 +20,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use repertoire_core::sabotage::{Bug, planted};
-use repertoire_core::{Acks, Effects, LeaderEpoch, Mono, NodeId, Now};
+use repertoire_core::{Effects, LeaderEpoch, Mono, NodeId, Now};
 
 use crate::Message;
 use crate::amnesia::Recovery;
+use crate::electorate::{is_election_quorum, voters};
 use crate::leading::Leading;
 use crate::message::{Stage, Vote, VoteRequest};
 use crate::plugin::Timer;
@@ -41,6 +42,8 @@ pub(crate) struct Election {
     quiet_since: Mono,
     /// The silence that this replica bears, drawn anew each time.
     patience: Duration,
+    /// The leader has said that it will speak seldom, and the link to it works.
+    is_resting: bool,
     /// Draws are a function of the boot's seed.
     draw: u64,
     campaign: Option<Campaign>,
@@ -72,6 +75,7 @@ impl Election {
             is_loyal: !is_fresh,
             quiet_since: now,
             patience: Duration::ZERO,
+            is_resting: false,
             draw: seed,
             campaign: None,
             recovery: None,
@@ -92,6 +96,25 @@ impl Election {
         (self.heard, self.quiet_since) = (now, now);
         self.is_loyal = true;
         self.campaign = None;
+    }
+
+    pub(crate) const fn is_resting(&self) -> bool {
+        self.is_resting
+    }
+
+    /// The leader that was just heard will speak seldom.
+    pub(crate) fn rest(&mut self, patience: Duration, state: &State) {
+        self.redraw(state);
+        self.patience += patience;
+        self.is_resting = true;
+    }
+
+    /// The leader should speak as usual, or is missed. Returns when that ends in an election.
+    pub(crate) fn wake(&mut self, quiet_since: Mono, state: &State) -> Mono {
+        self.is_resting = false;
+        self.quiet_since = quiet_since;
+        self.redraw(state);
+        self.deadline()
     }
 
     /// Gives no vote for an election timeout.
@@ -119,7 +142,8 @@ impl Election {
 
     /// Whether this replica has promised to let the leader be that it knows of.
     fn is_bound(&self, now: Mono, state: &State) -> bool {
-        self.is_loyal && now.since(self.heard) < state.config.election_timeout()
+        let is_recent = now.since(self.heard) < state.config.election_timeout();
+        self.is_loyal && (is_recent || self.is_resting)
     }
 
     /// Gives a vote that is durable now.
@@ -150,37 +174,6 @@ impl Election {
     }
 }
 
-/// The replicas that vote, in the order of their placement.
-pub(crate) fn voters(state: &State) -> impl Iterator<Item = NodeId> + '_ {
-    state.descriptor.voters(state.group.shard)
-}
-
-// ANCHOR: election_quorum
-/// Votes that make a leader in a group of `voters`: a majority, and enough to meet each set of
-/// replicas that `acks` waits for. Of `async`, which waits for nobody, nothing is protected.
-pub(crate) fn election_quorum(voters: usize, acks: Acks) -> usize {
-    let majority = voters / 2 + 1;
-    let copies = match acks.copies(voters) {
-        0 | 1 => voters,
-        copies => copies,
-    };
-    majority.max((voters + 1).saturating_sub(copies))
-}
-// ANCHOR_END: election_quorum
-
-/// Whether so many votes make a leader, when some of them are blank. Those count for the majority, which
-/// keeps leaders apart. What was acknowledged with the keyspace's copies, or by a majority, must be met
-/// by the others: each blank voter may have lost one of the copies, and is one fewer to hold any.
-fn is_election_quorum(voters: usize, acks: Acks, granted: usize, blank: usize) -> bool {
-    let majority = voters / 2 + 1;
-    let copies = match acks.copies(voters) {
-        0 | 1 => majority,
-        copies => copies.min(majority),
-    };
-    let whole = granted.saturating_sub(blank);
-    granted >= majority && whole >= (voters + 1).saturating_sub(copies)
-}
-
 impl SingleLeader {
     /// Whether this replica may give votes, and ask for them.
     pub(crate) fn is_voter(&self) -> bool {
@@ -188,17 +181,21 @@ impl SingleLeader {
     }
 
     /// The leader that this replica obeys has spoken.
-    pub(crate) fn heard_leader(&mut self, now: Mono) {
+    pub(crate) fn heard_leader(&mut self, now: Mono, fx: &mut Effects<Message>) {
         if let Some(election) = &mut self.election {
             election.heard(now);
             self.state.is_leader_silent = false;
+            self.wake_follower(now, now, fx);
         }
     }
 
-    /// The link to a peer broke: if it leads, others are not sent there before it speaks again.
-    pub(crate) fn on_peer_down(&mut self, peer: NodeId) {
+    /// The link to a peer broke, or nothing comes from it: if it leads, others are not sent there
+    /// before it speaks again. Whoever has waited for it at rest has waited an election timeout.
+    pub(crate) fn on_peer_down(&mut self, now: Mono, peer: NodeId, fx: &mut Effects<Message>) {
         if self.election.is_some() && self.state.hard.leader == Some(peer) {
             self.state.is_leader_silent = true;
+            let timeout = self.state.config.election_timeout();
+            self.wake_follower(now, now.before(timeout), fx);
         }
     }
 
@@ -208,9 +205,8 @@ impl SingleLeader {
             return;
         }
         if let Some(election) = &mut self.election {
-            election.quiet_since = now;
+            election.wake(now, &self.state);
             election.campaign = None;
-            election.redraw(&self.state);
             fx.set_timer_in(Timer::Election, now, election.patience);
         }
     }
@@ -329,6 +325,7 @@ impl SingleLeader {
             return;
         }
         let is_granted = self.may_follow() && self.would_vote(now, from, &request);
+        self.wake_follower(now, now, fx);
         let hard = self.state.hard;
         if request.stage.is_binding() && is_granted {
             if hard.epoch != request.epoch || hard.vote != Some(from) {
@@ -362,7 +359,9 @@ impl SingleLeader {
     fn would_vote(&self, now: Mono, candidate: NodeId, request: &VoteRequest) -> bool {
         let state = &self.state;
         let is_bound = match &self.part {
-            Part::Leading(leading) => leading.holds_quorum(now, state),
+            Part::Leading(leading) => {
+                leading.quiescence.is_quiescent() || leading.holds_quorum(now, state)
+            }
             Part::Following(_) => self
                 .election
                 .as_ref()
@@ -476,14 +475,11 @@ impl SingleLeader {
         let Part::Leading(leading) = &self.part else {
             return;
         };
-        if self.election.is_some() && !leading.holds_quorum(now, &self.state) {
+        let is_resting = leading.quiescence.is_quiescent();
+        if self.election.is_some() && !is_resting && !leading.holds_quorum(now, &self.state) {
             self.state.hard.leader = None;
             self.stand_down(now, fx);
             fx.count("leader-without-quorum", self.state.hard.epoch.0);
         }
     }
 }
-
-#[cfg(test)]
-#[path = "election_test.rs"]
-mod tests;

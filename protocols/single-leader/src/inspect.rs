@@ -63,6 +63,8 @@ impl SingleLeader {
                 put("matched_lsn", following.matched().0);
                 put("is_halted", following.is_halted().into());
                 let recovery = self.election.as_ref().and_then(|e| e.recovery.as_ref());
+                let is_resting = self.election.as_ref().is_some_and(|e| e.is_resting());
+                put("is_quiescent", is_resting.into());
                 put("is_amnesiac", recovery.is_some().into());
                 if let Some(recovery) = recovery {
                     let missing = recovery.missing(state) as u64;
@@ -71,6 +73,7 @@ impl SingleLeader {
             }
             Part::Leading(leading) => {
                 put("is_ready", leading.is_ready(state).into());
+                put("is_quiescent", leading.quiescence.is_quiescent().into());
                 put("entries_pending", leading.pending() as u64);
                 if let Some(to) = leading.transfer.target() {
                     put("transfer_to", to.0);

@@ -10,6 +10,7 @@ use repertoire_core::{
 use crate::Message;
 use crate::lease::SendTimes;
 use crate::progress::Progress;
+use crate::quiescence::Quiescence;
 use crate::quorum::Tally;
 use crate::state::State;
 use crate::transfer::Transfer;
@@ -43,14 +44,15 @@ pub(crate) struct Leading {
     pub(crate) round: u64,
     /// Whether the timer runs that tells followers what became visible.
     pub(crate) is_notice_due: bool,
-    /// When this replica was elected.
-    pub(crate) began: Mono,
+    /// When this replica was elected, or woke: a majority has to answer within an election timeout.
+    pub(crate) quorum_awaited_since: Mono,
     pub(crate) sent_at: SendTimes,
     /// Reads wait for a majority to confirm the leadership anew: it is to be asked.
     pub(crate) is_confirmation_due: bool,
     /// Answers have arrived that may confirm it.
     pub(crate) is_confirmed_anew: bool,
     pub(crate) transfer: Transfer,
+    pub(crate) quiescence: Quiescence,
 }
 
 impl Leading {
@@ -86,11 +88,12 @@ impl Leading {
             followers,
             round: 0,
             is_notice_due: false,
-            began: now,
+            quorum_awaited_since: now,
             sent_at: SendTimes::default(),
             is_confirmation_due: false,
             is_confirmed_anew: false,
             transfer: Transfer::default(),
+            quiescence: Quiescence::default(),
         }
     }
 

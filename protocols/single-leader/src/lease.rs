@@ -73,8 +73,8 @@ impl Leading {
     /// Whether a majority has confirmed this leadership within an election timeout, or it has only
     /// just begun.
     pub(crate) fn holds_quorum(&self, now: Mono, state: &State) -> bool {
-        let since = self.confirmed_at(now).unwrap_or(self.began);
-        now.since(since.max(self.began)) < state.config.election_timeout()
+        let since = self.confirmed_at(now).unwrap_or(self.quorum_awaited_since);
+        now.since(since.max(self.quorum_awaited_since)) < state.config.election_timeout()
     }
 
     /// Whether nobody else can have been elected by now.

@@ -4,6 +4,7 @@ mod amnesia;
 mod codec;
 mod config;
 mod election;
+mod electorate;
 mod following;
 mod in_flight;
 mod inspect;
@@ -13,6 +14,7 @@ mod local_log;
 mod message;
 mod plugin;
 mod progress;
+mod quiescence;
 mod quorum;
 mod read_path;
 mod recovery;
@@ -27,8 +29,8 @@ mod write_path;
 pub use codec::{AppendHead, Head};
 pub use config::{Config, Failover, NAME};
 pub use message::{
-    Ack, Append, Fenced, Message, RecoveryAnswer, RecoveryRequest, Reject, Stage, Standing,
-    TakeOver, Vote, VoteRequest,
+    Ack, Append, Fenced, Message, Quiesce, RecoveryAnswer, RecoveryRequest, Reject, Stage,
+    Standing, TakeOver, Vote, VoteRequest,
 };
 pub use plugin::{Timer, register};
 pub use replica::SingleLeader;

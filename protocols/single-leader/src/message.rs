@@ -9,6 +9,7 @@
 //! | `VoteRequest` | candidate | let me lead in that epoch; or: would you? |
 //! | `Vote` | voter | I do, I would, or I do not |
 //! | `BlankVote` | voter | the same, of one that may have forgotten what its log held |
+//! | `Quiesce` | leader | nobody uses this group: I shall speak seldom from now on |
 //! | `TakeOver` | leader | you hold all there is: ask for votes now, I take no more writes |
 //! | `RecoveryRequest` | voter | I may have forgotten votes and records; what do you know? |
 //! | `RecoveryAnswer` | voter | this epoch; I lead, and my log ends here |
@@ -30,6 +31,33 @@ pub struct Append {
     pub commit: Lsn,
     /// Consecutive entries after `prev`.
     pub entries: Vec<Entry>,
+}
+
+/// A heartbeat of a group that nobody uses; see `quiescence`. The record named is the last one, and
+/// visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quiesce {
+    /// The sender's authority.
+    pub epoch: LeaderEpoch,
+    /// Number of this message among all that the leader sent in this epoch; answers name it.
+    pub round: u64,
+    /// The last record of the leader's log, which is visible.
+    pub last: EntryId,
+    /// The leader speaks again after this many milliseconds, and at once when anything happens.
+    pub pause_ms: u32,
+}
+
+impl Quiesce {
+    /// The heartbeat that it is at least.
+    pub(crate) const fn heartbeat(self) -> Append {
+        Append {
+            epoch: self.epoch,
+            round: self.round,
+            prev: self.last,
+            commit: self.last.lsn,
+            entries: Vec::new(),
+        }
+    }
 }
 
 /// How a follower stands with the leader of an epoch; part of its answers.
@@ -178,4 +206,6 @@ pub enum Message {
     RecoveryAnswer(RecoveryAnswer),
     /// A [`Vote`] that says nothing of the voter's log, because the voter may have lost a part of it.
     BlankVote(Vote),
+    /// See [`Quiesce`].
+    Quiesce(Quiesce),
 }

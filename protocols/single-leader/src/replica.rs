@@ -12,6 +12,7 @@ use crate::following::Following;
 use crate::leading::Leading;
 use crate::message::{Fenced, Message};
 use crate::plugin::Timer;
+use crate::quiescence::stirs;
 use crate::state::State;
 
 /// A replica of a single-leader group: one replica orders all writes, the others follow it.
@@ -43,6 +44,11 @@ impl SingleLeader {
         input: Input<'_, Message>,
         fx: &mut Effects<Message>,
     ) {
+        if let Part::Leading(leading) = &mut self.part
+            && stirs(&input)
+        {
+            leading.quiescence.stir();
+        }
         match input {
             Input::Propose(proposals) => self.on_propose(proposals, fx),
             Input::Read { ticket, level } => self.on_read(now.mono, ticket, level, fx),
@@ -63,7 +69,9 @@ impl SingleLeader {
                 Part::Following(_) if event == PeerEvent::Up => {
                     self.on_peer_up(now.mono, peer, fx);
                 }
-                Part::Following(_) if event == PeerEvent::Down => self.on_peer_down(peer),
+                Part::Following(_) if matches!(event, PeerEvent::Down | PeerEvent::Silent) => {
+                    self.on_peer_down(now.mono, peer, fx);
+                }
                 Part::Following(_) => {}
             },
             Input::Descriptor(descriptor) => self.on_descriptor(descriptor, fx),
@@ -89,6 +97,7 @@ impl SingleLeader {
                 leading.advance(&mut self.state, fx);
                 leading.feed_all(now, &self.state, fx);
                 leading.advance_transfer(&self.state, fx);
+                leading.wake_if_stirred(now.mono, &self.state, fx);
             }
             Part::Following(following) => {
                 following.advance(&mut self.state, fx);
@@ -120,7 +129,13 @@ impl SingleLeader {
         }
     }
 
-    fn on_message(&mut self, now: Now, from: NodeId, message: Message, fx: &mut Effects<Message>) {
+    pub(crate) fn on_message(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        message: Message,
+        fx: &mut Effects<Message>,
+    ) {
         let is_replica = |spec: &repertoire_core::ReplicaSpec| spec.node == from;
         if !self
             .state
@@ -152,9 +167,10 @@ impl SingleLeader {
                 following.on_append(now.mono, from, append, &mut self.state, fx);
                 let hard = &self.state.hard;
                 if hard.epoch == epoch && hard.leader == Some(from) {
-                    self.heard_leader(now.mono);
+                    self.heard_leader(now.mono, fx);
                 }
             }
+            (Message::Quiesce(quiesce), _) => self.on_quiesce(now, from, quiesce, fx),
             (Message::Ack(ack), Part::Leading(leading)) => {
                 leading.on_ack(now, from, &ack, &self.state, fx);
             }

@@ -60,10 +60,15 @@ impl Leading {
     /// Tells every follower that the leader is alive, and looks after those that do not answer.
     pub(crate) fn on_heartbeat(&mut self, now: Now, state: &State, fx: &mut Effects<Message>) {
         let heartbeat = state.config.heartbeat();
-        fx.set_timer_in(Timer::Heartbeat, now.mono, heartbeat);
         if !self.is_active() {
+            fx.set_timer_in(Timer::Heartbeat, now.mono, heartbeat);
             return;
         }
+        if let Some(pause) = self.quiesce(now.mono, state, fx) {
+            fx.set_timer_in(Timer::Heartbeat, now.mono, pause);
+            return;
+        }
+        fx.set_timer_in(Timer::Heartbeat, now.mono, heartbeat);
         let Self {
             followers, round, ..
         } = self;
@@ -213,6 +218,9 @@ impl Leading {
         let Some(follower) = self.followers.iter_mut().find(|f| f.node == peer) else {
             return;
         };
+        if event == PeerEvent::Silent {
+            return;
+        }
         follower.is_up = event != PeerEvent::Down;
         if planted(Bug::SentCountsAsHeld) && event == PeerEvent::Writable {
             follower.received = Lsn(follower.next.0 - 1);

@@ -83,6 +83,7 @@ impl SingleLeader {
                 .with("group", state.group)
                 .with("detail", "the leader is about to change already"));
         }
+        leading.quiescence.stir();
         leading.transfer.under_way = Some(Handover {
             to,
             until: now.after(patience(state)),

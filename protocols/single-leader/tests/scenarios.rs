@@ -73,7 +73,13 @@ impl Story {
         if let Some(answer) = args.take_key("lease_reads") {
             settings.push(format!(r#""lease_reads": {answer}"#));
         }
-        for name in ["append_bytes_max", "window_bytes", "cache_bytes"] {
+        for name in [
+            "append_bytes_max",
+            "window_bytes",
+            "cache_bytes",
+            "quiescent_after_ms",
+            "quiescent_heartbeat_ms",
+        ] {
             if let Some(value) = args.take_key(name) {
                 settings.push(format!(r#""{name}": {value}"#));
             }
@@ -147,6 +153,7 @@ impl Story {
             }
             "up" => cluster.peer(a, b, PeerEvent::Up),
             "down" => cluster.peer(a, b, PeerEvent::Down),
+            "silent" => cluster.peer(a, b, PeerEvent::Silent),
             "writable" => cluster.peer(a, b, PeerEvent::Writable),
             other => return Err(format!("no such verb: {other}").into()),
         }

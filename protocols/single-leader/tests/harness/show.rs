@@ -58,6 +58,10 @@ pub(crate) fn message(message: &Message) -> String {
             };
             format!("{word} to {:?} in epoch {}", vote.stage, vote.epoch.0)
         }
+        Message::Quiesce(quiesce) => {
+            let (last, pause, epoch) = (quiesce.last, quiesce.pause_ms, quiesce.epoch.0);
+            format!("rest: all is visible up to {last}, silent for {pause} ms, epoch {epoch}")
+        }
         Message::TakeOver(wish) => {
             let (epoch, upto) = (wish.epoch.0, wish.upto.0);
             format!("take over from epoch {epoch}, which ends at {upto}")
