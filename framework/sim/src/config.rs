@@ -138,6 +138,13 @@ fn tune_single_leader(descriptor: &mut Descriptor, elections: Option<bool>, rng:
     };
     let notice = rng.between(1, 5);
     let timeout = heartbeat * rng.between(7, 12);
+    // Groups rest between two requests already, or late, or never.
+    let calm = heartbeat * rng.between(1, 8);
+    let pause = if rng.one_in(4) {
+        0
+    } else {
+        heartbeat * rng.between(4, 30)
+    };
     let lease = rng.one_in(2);
     let failover = if elects {
         format!(r#""failover": "elect", "election_timeout_ms": {timeout}, "lease_reads": {lease}"#)
@@ -146,6 +153,7 @@ fn tune_single_leader(descriptor: &mut Descriptor, elections: Option<bool>, rng:
     };
     descriptor.plugin_options = format!(
         r#"{{"single-leader": {{{failover}, "heartbeat_interval_ms": {heartbeat},
+        "quiescent_after_ms": {calm}, "quiescent_heartbeat_ms": {pause},
         "window_bytes": {window}, "append_bytes_max": {append}, "cache_bytes": {cache},
         "commit_notice_delay_ms": {notice}}}}}"#
     );

@@ -64,6 +64,31 @@ pub(crate) struct ClientPlan {
 const SHARE: u64 = 0x5a;
 /// Purpose of the generator that draws wishes for leaders.
 const WISHES: u64 = 0x5b;
+/// Purpose of the generator that draws when nobody asks for anything.
+const RECESS: u64 = 0x5c;
+
+/// Recurring spans in which clients begin nothing, so that groups come to rest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recess {
+    period: Nanos,
+    length: Nanos,
+}
+
+impl Recess {
+    /// Every other run has some.
+    fn draw(seed: u64) -> Option<Self> {
+        let mut rng = Rng::new(seed).fork(RECESS);
+        let period = rng.between(150, 900) * MILLI;
+        let length = period * rng.between(1, 7) / 10;
+        rng.one_in(2).then_some(Self { period, length })
+    }
+
+    /// How long a client of keyspace `group` still waits at that time.
+    pub(crate) fn rest(self, group: usize, time: Nanos) -> Nanos {
+        let shift = self.period / 3 * group as Nanos;
+        self.length.saturating_sub((time + shift) % self.period)
+    }
+}
 
 /// How the network behaves without faults.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +129,8 @@ pub(crate) struct Plan {
     pub(crate) chunk_bytes: usize,
     /// Records that a flush applies in place; `None`: as many as the product does.
     pub(crate) share: Option<usize>,
+    /// When nobody asks for anything.
+    pub(crate) recess: Option<Recess>,
     /// Draws who is wanted to lead, if somebody wishes for leaders.
     pub(crate) wishes: Option<Rng>,
     pub(crate) keys: u16,
@@ -165,8 +192,15 @@ impl Plan {
             keys,
             groups,
             share,
+            recess: Recess::draw(config.seed),
             wishes: draw_wishes(config.seed),
         }
+    }
+
+    /// Requests that the clients of a keyspace have under way at most.
+    pub(crate) fn requests_under_way(&self, group: usize) -> usize {
+        let clients = self.clients.iter().filter(|client| client.group == group);
+        clients.map(|client| client.depth).sum()
     }
 
     /// Replicas of a keyspace that writes may count on.

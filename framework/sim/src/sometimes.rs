@@ -98,6 +98,10 @@ situations! {
     LeaderTookOver "leader-took-over-as-wished" Elections,
     /// A leader that was to hand over went on leading.
     TransferExpired "transfer-expired" Elections,
+    /// A group that nobody used came to rest.
+    GroupQuiescent "group-quiescent" Copies,
+    /// A group at rest was woken.
+    GroupWoken "quiescent-group-woken" Copies,
     /// A voter that had lost its log, or its disk, votes again.
     VoterRecovered "voter-recovered" Elections,
 }

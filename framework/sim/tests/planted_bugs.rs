@@ -16,7 +16,7 @@ use repertoire_sim::{Hunt, RunConfig, SUBJECTS, run};
 const BUDGET: u64 = 250;
 /// Of those that take an election: two candidates at the same moment are rare, and so is a power cut
 /// between a vote and its sync.
-const ELECTION_BUDGET: u64 = 1000;
+const ELECTION_BUDGET: u64 = 2000;
 const STEPS: u64 = 10_000;
 
 fn starts() -> Vec<u64> {

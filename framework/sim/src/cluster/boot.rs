@@ -352,7 +352,14 @@ impl<C: Cast> World<'_, C> {
         for other in 0..self.nodes.len() {
             if other != n && self.nodes[other].is_up {
                 let span = self.net.client_latency() * 5;
-                self.tell_link(other, n, PeerEvent::Down, span);
+                if self.rng.one_in(2) {
+                    self.tell_link(other, n, PeerEvent::Down, span);
+                } else {
+                    // Without a goodbye, a link is missed long before it counts as down.
+                    self.tell_link(other, n, PeerEvent::Silent, span);
+                    let span = self.rng.between(100, 2_000) * MILLI;
+                    self.tell_link(other, n, PeerEvent::Down, span);
+                }
             }
         }
     }

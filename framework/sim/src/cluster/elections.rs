@@ -93,6 +93,8 @@ impl<C: Cast> World<'_, C> {
             "take-over-asked" => self.deafen(n),
             "leader-took-over" => self.reached.note(Situation::LeaderTookOver),
             "voter-recovered" => self.reached.note(Situation::VoterRecovered),
+            "leader-quiescent" => self.reached.note(Situation::GroupQuiescent),
+            "leader-woken" => self.reached.note(Situation::GroupWoken),
             "transfer-expired" => self.reached.note(Situation::TransferExpired),
             "read-confirmed" => self.reached.note(Situation::ReadConfirmed),
             _ => {}

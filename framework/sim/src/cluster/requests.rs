@@ -58,8 +58,11 @@ impl<C: Cast> World<'_, C> {
     }
 
     fn plan_wake(&mut self, number: usize) {
+        let time = self.time();
         let client = &mut self.clients[number];
-        let pause = client.rng.exponential(client.plan.think) + 1;
+        let recess = self.plan.recess;
+        let rest = recess.map_or(0, |recess| recess.rest(client.plan.group, time));
+        let pause = rest + client.rng.exponential(client.plan.think) + 1;
         let event = Event::Wake {
             client: number as u8,
         };

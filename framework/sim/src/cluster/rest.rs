@@ -24,6 +24,7 @@ impl<C: Cast> World<'_, C> {
         let mut seen = std::mem::take(&mut self.vitals);
         for g in 0..self.plan.groups.len() {
             seen.clear();
+            let requests = self.plan.requests_under_way(g);
             for (n, node) in self.nodes.iter().enumerate() {
                 let at = Place { node: n, group: g };
                 let Some(host) = &node.replicas[g].host else {
@@ -32,7 +33,7 @@ impl<C: Cast> World<'_, C> {
                 let waiting = node.log.queue.len();
                 // Those that were given up are bounded by their bytes.
                 let awaited = host.writes_in_flight() - host.writes_given_up();
-                bounded::judge(at, awaited, waiting, &mut self.findings);
+                bounded::judge(at, requests, awaited, waiting, &mut self.findings);
                 seen.push((n, host.vitals()));
             }
             monotone::judge_roles(g, &seen, &mut self.findings);

@@ -1,6 +1,6 @@
 //! Media that lose what they held: a bit flips, or the disk is replaced by an empty one.
 
-use repertoire_core::{Host, Incarnation, LogStore, RecoveredGroup};
+use repertoire_core::{Host, Incarnation, LogStore, Lsn, RecoveredGroup};
 use repertoire_segment_log::{MemoryDisk, Options, SegmentLog};
 use repertoire_storage_faulty::FaultyDisk;
 
@@ -14,11 +14,15 @@ use crate::rng::Rng;
 /// Places that are looked at for one where something is written.
 const PLACES: u64 = 16;
 
-/// Whether every replica of the node runs, and has forgotten nothing.
+/// Whether every replica of the node runs, has forgotten nothing, and has something to remember: the
+/// disk of a voter that was not written to yet is as good as lost.
 fn remembers<C: Cast>(node: &Node<C>) -> bool {
     let is_whole = |replica: &Replica<C>| {
         let status = replica.host.as_ref().map(Host::inspect);
-        status.is_some_and(|status| status.details.get("is_amnesiac") != Some(&1))
+        status.is_some_and(|status| {
+            let is_amnesiac = status.details.get("is_amnesiac");
+            is_amnesiac.is_none_or(|is| *is == 0 && status.durable_lsn > Lsn::ZERO)
+        })
     };
     let mut members = node.replicas.iter().filter(|replica| replica.is_member);
     node.is_up && !node.is_rotting && members.all(is_whole)
@@ -36,7 +40,7 @@ impl<C: Cast> World<'_, C> {
             return self.crash_for_a_while(n, false);
         }
         let mut rng = self.chance(Fault::BitRot).clone();
-        if self.can_replace(n) && rng.one_in(8) {
+        if self.can_replace(n) && rng.one_in(3) {
             self.replace_disk(n, &mut rng);
         } else {
             self.flip_a_bit(n, &mut rng);

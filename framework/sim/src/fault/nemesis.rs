@@ -69,6 +69,8 @@ impl<C: Cast> World<'_, C> {
             }
             Fault::Pause => {
                 self.nodes[victim].paused_until = until;
+                self.announce_silence(victim);
+                self.overflow(victim, until);
                 self.tally.count(Shape::StoodStill);
             }
             Fault::ClockJump => self.jump_clock(victim),
@@ -217,9 +219,39 @@ impl<C: Cast> World<'_, C> {
 
     pub(super) fn announce_cuts(&mut self, cuts: &[(usize, usize)], news: PeerEvent) {
         for (from, to) in cuts {
-            let span = self.chance(Fault::Partition).between(1, 60) * MILLI;
-            self.announce_link(*from, *to, news, span);
+            let chance = self.chance(Fault::Partition);
+            let (span, is_silent) = (chance.between(1, 60) * MILLI, chance.one_in(2));
+            if news == PeerEvent::Down && is_silent {
+                self.tell_link(*to, *from, PeerEvent::Silent, span);
+            } else {
+                self.announce_link(*from, *to, news, span);
+            }
         }
+    }
+
+    /// Nothing comes from a node any more: those that it talks to notice sooner or later.
+    fn announce_silence(&mut self, n: usize) {
+        for other in (0..self.nodes.len()).filter(|other| *other != n) {
+            let span = self.chance(Fault::Pause).between(1, 60) * MILLI;
+            self.tell_link(other, n, PeerEvent::Silent, span);
+        }
+    }
+
+    /// What nodes send to one that stands still may find no room there. Clients of it are patient: when
+    /// it goes on, their requests are the first that it hears of.
+    fn overflow(&mut self, n: usize, until: Nanos) {
+        let chance = self.chance(Fault::Pause);
+        let (happens, span) = (chance.one_in(2), chance.between(0, 40) * MILLI);
+        if !happens {
+            return;
+        }
+        let others = (0..self.nodes.len()).filter(|other| *other != n);
+        let cuts: Vec<_> = others.map(|other| (other, n)).collect();
+        for (from, to) in &cuts {
+            self.net.cut(*from, *to);
+        }
+        let slot = self.plan_undo(Undo::Mend(cuts));
+        self.agenda.at(until + span, Event::Undo(slot));
     }
 
     pub(super) fn flap(&mut self, pair: (usize, usize), times: u32, is_cut: bool) {
