@@ -7,7 +7,7 @@ use bytes::Bytes;
 use repertoire_core::{
     DedupTable, EngineSpec, EntryId, Error, Executor, GroupLogOp, Host, HostBoot, Incarnation,
     InstanceGen, LogSeq, LogSlice, LogStore as _, Lsn, NodeId, PeerEvent, Protocol as _,
-    SnapshotHeader, StreamId, load_snapshot,
+    SnapshotHeader, StreamId, load_snapshot, read_discards, tail_start,
 };
 use repertoire_segment_log::{MemoryDisk, Options, SegmentLog};
 use repertoire_single_leader::SingleLeader;
@@ -74,7 +74,9 @@ impl Stage {
                 (loaded.engine, loaded.dedup, position)
             }
         };
-        let tail = match log.read(GROUP, STREAM, position.lsn.next(), usize::MAX) {
+        let discards = read_discards(&mut log, GROUP, &recovered)?;
+        let from = tail_start(&recovered, position).next();
+        let tail = match log.read(GROUP, STREAM, from, usize::MAX) {
             Ok(LogSlice::Entries(entries)) => entries,
             _ => Vec::new(),
         };
@@ -90,6 +92,7 @@ impl Stage {
             seed: number,
             log: &recovered,
             tail,
+            discards,
             applied,
             position,
             dedup,

@@ -7,6 +7,7 @@
 
 mod apply;
 mod backlog;
+mod discards;
 mod executor;
 mod inline;
 mod install;
@@ -62,6 +63,8 @@ pub struct HostBoot<'a> {
     pub log: &'a RecoveredGroup,
     /// The log's entries after the engine's position, and as many before it as are worth keeping.
     pub tail: Vec<Entry>,
+    /// The stream of [discarded writes](crate::discards).
+    pub discards: Vec<Entry>,
     /// How far the engine's state goes.
     pub applied: Applied,
     /// The last record that the engine's state covers.
@@ -141,6 +144,7 @@ impl<M: Machine> Host<M> {
                 seed: boot.seed,
                 log: boot.log,
                 tail: boot.tail,
+                discards: boot.discards,
                 applied: &boot.applied,
             },
             &mut fx,
@@ -169,6 +173,7 @@ impl<M: Machine> Host<M> {
             backlog: Backlog::default(),
             failed: None,
         };
+        host.settle_executed();
         host.flush(boot.now);
         Ok(host)
     }

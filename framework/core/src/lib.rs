@@ -8,6 +8,7 @@ mod catalogue;
 mod cell;
 pub mod cursor;
 mod dedup;
+pub mod discards;
 mod entry;
 mod epoch_history;
 mod error;
@@ -42,6 +43,7 @@ pub use catalogue::{
 pub use cell::Cell;
 pub use cursor::DecodeError;
 pub use dedup::{DedupTable, PayloadHash, Remembered, Verdict, WINDOW_MAX};
+pub use discards::{DISCARDS, Discarded, Journal, Mark, Settlement, read_discards, tail_start};
 pub use entry::{ENTRY_HEAD_LEN, Entry, EntryKind, FormatTag};
 pub use epoch_history::{Containment, EpochHistory};
 pub use error::{Error, ErrorKind, Retry, WriteOutcome};

@@ -22,7 +22,9 @@ pub use status::{Role, Status, Vitals};
 
 use serde::de::DeserializeOwned;
 
-use crate::{Capabilities, Descriptor, Error, ErrorKind, NodeId, Now};
+use crate::{
+    Capabilities, Descriptor, EntryId, Error, ErrorKind, Journal, NodeId, Now, Settlement,
+};
 
 /// Whether one instance serves a shard or a whole keyspace on its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,22 @@ pub trait Protocol: Sized + Send + 'static {
     ) -> Result<(), Error> {
         let _ = (now, to, fx);
         Err(Error::new(ErrorKind::Unsupported, "transfer").with("protocol", Self::NAME))
+    }
+
+    /// The writes that it had to discard; `None` for a protocol that keeps no account of them.
+    fn discards(&self) -> Option<&Journal> {
+        None
+    }
+
+    /// Settles discarded writes. Returns how many of `records` waited for that.
+    fn settle(
+        &mut self,
+        records: &[EntryId],
+        how: Settlement,
+        fx: &mut Effects<Self::Message>,
+    ) -> usize {
+        let _ = (records, how, fx);
+        0
     }
 
     /// What a person or a test may know of it.

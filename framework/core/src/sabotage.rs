@@ -97,11 +97,17 @@ pub enum Bug {
     AmnesiacVotes,
     /// A voter that may lack what it acknowledged votes before it holds that again.
     AmnesiaEndsEarly,
+    /// A log is truncated before what goes is in the journal of discarded writes.
+    TruncatesBeforeJournal,
+    /// A log that a snapshot replaces is not journaled.
+    ResetUnjournaled,
+    /// A replica starts without its journal of discarded writes.
+    JournalForgottenAtBoot,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 47] = [
         Self::LeaderAcksBeforeDurable,
         Self::FollowerAcksBeforeDurable,
         Self::AckUnmatchedSuffix,
@@ -146,6 +152,9 @@ impl Bug {
         Self::LeaseOutlivesTransfer,
         Self::AmnesiacVotes,
         Self::AmnesiaEndsEarly,
+        Self::TruncatesBeforeJournal,
+        Self::ResetUnjournaled,
+        Self::JournalForgottenAtBoot,
     ];
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use actix::{Actor, Addr, Arbiter, System};
 use parking_lot::Mutex;
 use repertoire_core::{
-    Catalogue, Descriptor, EngineSpec, Entry, Error, ErrorKind, GroupId, InstanceGen, LoadedState,
-    LogSlice, LogStore, RecoveredGroup, Registry, StreamId, Transport, load_snapshot,
+    Catalogue, Descriptor, EngineSpec, Entry, EntryId, Error, ErrorKind, GroupId, InstanceGen,
+    LoadedState, LogSlice, LogStore, Lsn, RecoveredGroup, Registry, StreamId, Transport,
+    discards::DISCARDS_BYTES_MAX, load_snapshot, read_discards, tail_start,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -286,7 +287,8 @@ fn recover_group(
     let applied = state
         .as_ref()
         .map_or_else(Default::default, |state| state.header.position);
-    let tail = read_tail(group, &recovered, applied.lsn, log)?;
+    let tail = read_tail(group, &recovered, applied, log)?;
+    let discards = read_discards(log, group, &recovered)?;
     let descriptor = Arc::clone(descriptor);
     Ok(SlotBoot {
         group,
@@ -294,6 +296,7 @@ fn recover_group(
         instance,
         recovered,
         tail,
+        discards,
         state,
         engine,
     })
@@ -315,18 +318,19 @@ pub(crate) fn load_newest(
     load_snapshot(file.header().clone(), chunks, factory(engine)?).map(Some)
 }
 
-/// Reads the entries after `applied`, so that they can be applied again.
+/// Reads the entries after `applied`, so that they can be applied again; of a log that a snapshot has
+/// replaced, the newest ones.
 pub(crate) fn read_tail(
     group: GroupId,
     recovered: &RecoveredGroup,
-    applied: repertoire_core::Lsn,
+    applied: EntryId,
     log: &mut dyn LogStore,
 ) -> Result<Vec<Entry>, Error> {
     let stream = StreamId(0);
     let Some(extent) = recovered.streams.get(&stream) else {
         return Ok(Vec::new());
     };
-    if extent.base.lsn > applied {
+    if extent.base.lsn > applied.lsn {
         return Err(Error::new(ErrorKind::Corrupted, "recover a replica")
             .with("group", group)
             .with("snapshot", applied)
@@ -334,7 +338,7 @@ pub(crate) fn read_tail(
             .with("detail", "the log begins beyond the newest snapshot"));
     }
     let mut tail: Vec<Entry> = Vec::new();
-    let mut next = applied.next();
+    let mut next = tail_start(recovered, applied).next();
     while next <= extent.last.lsn {
         let found = match log.read(group, stream, next, RECOVERY_READ_BYTES) {
             // The replica is told of the damage: it refuses to lead, or has a leader send what is lost.
@@ -345,6 +349,7 @@ pub(crate) fn read_tail(
             LogSlice::Entries(entries) if !entries.is_empty() => {
                 next = entries.last().map_or(next, |entry| entry.last_lsn().next());
                 tail.extend(entries);
+                drop_oldest(&mut tail, applied.lsn);
             }
             LogSlice::Entries(_) | LogSlice::Trimmed { .. } => {
                 return Err(Error::new(ErrorKind::Corrupted, "recover a replica")
@@ -354,4 +359,20 @@ pub(crate) fn read_tail(
         }
     }
     Ok(tail)
+}
+
+/// Keeps as much of a tail as a journal of discarded writes takes, and all that must be applied.
+fn drop_oldest(tail: &mut Vec<Entry>, applied: Lsn) {
+    if tail.first().is_none_or(|entry| entry.last_lsn() > applied) {
+        return;
+    }
+    let mut bytes: usize = tail.iter().map(Entry::encoded_len).sum();
+    let max = usize::try_from(DISCARDS_BYTES_MAX).unwrap_or(usize::MAX);
+    let is_surplus = |entry: &&Entry| {
+        let over = bytes > max && entry.last_lsn() <= applied;
+        bytes -= entry.encoded_len();
+        over
+    };
+    let surplus = tail.iter().take_while(is_surplus).count();
+    tail.drain(..surplus);
 }

@@ -1,6 +1,7 @@
 //! The world of one run: nodes, network, clients, and what the harness knows of them.
 
 mod boot;
+mod discards;
 mod elections;
 mod engine_desk;
 mod event;
@@ -16,6 +17,7 @@ mod snapshots;
 mod steps;
 mod transfer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use repertoire_core::{Descriptor, HostOutput, Machine, NodeId, Registry, SnapshotMessage, Vitals};
@@ -36,6 +38,7 @@ use crate::rng::Rng;
 use crate::sometimes::Reached;
 use crate::trace::Trace;
 use crate::watch::Stamp;
+use crate::watch::discards::{Place, Request};
 use elections::Elections;
 pub(crate) use event::{Event, Undo};
 use event::{LogAnswer, Parcel, ReplyOut};
@@ -53,6 +56,8 @@ pub(crate) struct Known {
     /// What clients believe the swapped keys to hold.
     pub(crate) swapped: Vec<Option<Stamp>>,
     pub(crate) elections: Elections,
+    /// Every record that any log was ever given.
+    pub(crate) records: BTreeMap<Place, Request>,
 }
 
 /// The world.
@@ -124,6 +129,7 @@ impl<'c, C: Cast> World<'c, C> {
             digests: Digests::default(),
             swapped: vec![None; usize::from(plan.keys)],
             elections: Elections::default(),
+            records: BTreeMap::new(),
         });
         let chances = (1..).map(|kind| rng.fork(kind));
         let chances = chances.take(Fault::ALL.len()).collect();

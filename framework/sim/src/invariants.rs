@@ -7,6 +7,7 @@ pub(crate) mod at_most_once;
 pub(crate) mod bounded;
 pub(crate) mod compare_and_set;
 pub(crate) mod convergence;
+pub(crate) mod discarded;
 pub(crate) mod durable_ack;
 pub(crate) mod errors;
 pub(crate) mod isolation;

@@ -104,6 +104,10 @@ situations! {
     GroupWoken "quiescent-group-woken" Copies,
     /// A voter that had lost its log, or its disk, votes again.
     VoterRecovered "voter-recovered" Elections,
+    /// Writes of clients were discarded, and journaled.
+    WriteDiscarded "write-discarded" Elections,
+    /// A discarded write was carried out after all, because its client had sent it again.
+    DiscardKept "discarded-write-kept" Elections,
 }
 
 /// How often each situation was reached.

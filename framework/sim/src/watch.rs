@@ -1,6 +1,7 @@
 //! What the harness knows by itself, without asking the product: what each disk holds, what each
 //! engine was told to change, what clients wrote.
 
+pub(crate) mod discards;
 mod extent;
 mod keys;
 mod states;

@@ -41,6 +41,7 @@ fn boot(fx: &mut Effects<Message>) -> SingleLeader {
         seed: 1,
         log: &RecoveredGroup::default(),
         tail: Vec::new(),
+        discards: Vec::new(),
         applied: &Applied::default(),
     };
     SingleLeader::boot(boot, fx).expect("a fresh replica boots")

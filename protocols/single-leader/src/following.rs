@@ -151,7 +151,7 @@ impl Following {
         assert!(last >= state.applied, "what is visible is never truncated");
         self.matched = self.matched.min(last);
         self.reported = self.reported.min(last);
-        state.log.truncate(last, fx);
+        state.truncate(last, fx);
         fx.count("log-truncated", dropped);
     }
 

@@ -58,6 +58,9 @@ impl SingleLeader {
         put("log_ops_behind", state.log.behind() as u64);
         put("reads_held", state.held.len() as u64);
         put("log_base_lsn", state.log.base().lsn.0);
+        put("discarded_writes", state.journal.len() as u64);
+        let unlisted = state.journal.unlisted().map(|(_, records)| records);
+        put("discarded_unlisted", unlisted.sum());
         match &self.part {
             Part::Following(following) => {
                 put("matched_lsn", following.matched().0);

@@ -3,6 +3,7 @@
 mod amnesia;
 mod codec;
 mod config;
+mod discards;
 mod election;
 mod electorate;
 mod following;

@@ -8,6 +8,7 @@ use repertoire_core::{
 };
 
 use crate::Message;
+use crate::discards::common_end;
 use crate::window::Window;
 
 /// The only stream of the log.
@@ -169,6 +170,11 @@ impl LocalLog {
     /// history are known.
     pub(crate) fn contains(&self, id: EntryId) -> bool {
         id.lsn <= self.last.lsn && self.id_at(id.lsn) == id
+    }
+
+    /// Up to where this log and a history that ends at `upto` are one.
+    pub(crate) fn common_with(&self, history: &EpochHistory, upto: Lsn) -> Lsn {
+        common_end(&self.history, history, (self.last.lsn, upto))
     }
 
     /// Whether this log holds that record or begins after it, and holds in memory what follows it.

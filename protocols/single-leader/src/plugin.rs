@@ -1,8 +1,8 @@
 //! The plug-in: what the framework sees of the protocol.
 
 use repertoire_core::{
-    Boot, Capabilities, Descriptor, Effects, Error, Input, NodeId, Now, Protocol, Registry, Scope,
-    Status, TimerKey, Vitals,
+    Boot, Capabilities, Descriptor, Effects, EntryId, Error, Input, Journal, NodeId, Now, Protocol,
+    Registry, Scope, Settlement, Status, TimerKey, Vitals,
 };
 
 use crate::replica::Part;
@@ -81,6 +81,14 @@ impl Protocol for SingleLeader {
 
     fn transfer(&mut self, now: Now, to: NodeId, _fx: &mut Effects<Message>) -> Result<(), Error> {
         self.on_transfer(now.mono, to)
+    }
+
+    fn discards(&self) -> Option<&Journal> {
+        Some(&self.state.journal)
+    }
+
+    fn settle(&mut self, records: &[EntryId], how: Settlement, fx: &mut Effects<Message>) -> usize {
+        self.settle_discards(records, how, fx)
     }
 
     fn inspect(&self) -> Status {

@@ -4,12 +4,13 @@ use bytes::Bytes;
 
 use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
-    Boot, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, LeaderEpoch, LogOp, Lsn, Now,
-    RecoveredStream, Wall,
+    Boot, DISCARDS, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, Journal, LeaderEpoch,
+    LogOp, Lsn, Now, RecoveredStream, Wall,
 };
 
 use crate::amnesia::{Amnesia, Recovery};
 use crate::config::Failover;
+use crate::discards::discard_abandoned;
 use crate::election::Election;
 use crate::following::Following;
 use crate::leading::Leading;
@@ -44,6 +45,7 @@ impl SingleLeader {
         }
         let is_fresh = hard == HardState::default() && found.stream.last == EntryId::ZERO;
         let recovers = votes && !is_alone && (is_fresh || hard.amnesia != Amnesia::None);
+        let journal = found.journal(&boot, join, is_damaged, fx);
         found.mend(&boot, join, is_damaged, &mut log, fx);
         let now = boot.now;
         let origin = Origin {
@@ -56,6 +58,7 @@ impl SingleLeader {
             applied: boot.applied.lsn,
             snapshot: found.stream.checkpoint.lsn.min(boot.applied.lsn),
             visible_history: found.visible,
+            journal,
             descriptor: boot.descriptor,
         };
         let seed = boot.seed;
@@ -114,6 +117,7 @@ impl SingleLeader {
             fx.count("frontier-malformed", position.lsn.0);
         }
         let state = &mut self.state;
+        let is_readable = history.is_some();
         state.visible_history = history.unwrap_or_default();
         // Below an earlier checkpoint the log may be trimmed.
         let is_kept = position.lsn >= state.snapshot && state.log.goes_on_after(position);
@@ -121,6 +125,10 @@ impl SingleLeader {
             let (stream, upto) = (STREAM, position);
             fx.log(LogOp::Checkpoint { stream, upto });
         } else {
+            if is_readable {
+                let (history, visible) = (state.visible_history.clone(), state.applied);
+                state.discard_replaced(position, &history, visible, fx);
+            }
             state.log.reset(position, state.visible_history.clone(), fx);
             // Whatever was acknowledged before is as good as lost by a crash; see `Standing`.
             state.boot = state.boot.wrapping_add(1);
@@ -210,7 +218,9 @@ impl Found {
         // A snapshot has replaced what the log holds, and the power failed before the log was told.
         let newest = newest(&self.visible);
         let is_replaced = |entry: &Entry| entry.first > applied && entry.epoch < newest;
-        if boot.tail.iter().any(is_replaced) {
+        // It may end at the very position.
+        let is_other = applied == last && self.stream.last.epoch < newest && !boot.tail.is_empty();
+        if is_other || boot.tail.iter().any(is_replaced) {
             return Join::EngineAhead;
         }
         let reaches_engine = match boot.tail.first() {
@@ -231,6 +241,27 @@ impl Found {
         } else {
             Join::Gap
         }
+    }
+
+    /// The discarded writes; with those that the log is about to lose because a snapshot has taken its
+    /// place. What is lost to damage was not discarded: others hold it.
+    fn journal(
+        &self,
+        boot: &Boot<'_>,
+        join: Join,
+        is_damaged: bool,
+        fx: &mut Effects<Message>,
+    ) -> Journal {
+        let extent = boot.log.streams.get(&DISCARDS);
+        let last = extent.map_or(Lsn::ZERO, |extent| extent.last.lsn);
+        let mut journal = Journal::recover(last, &boot.discards);
+        if is_damaged {
+            journal.rewrite(fx);
+        } else if join == Join::EngineAhead {
+            let history = (&self.visible, boot.applied.lsn);
+            discard_abandoned(&mut journal, &boot.tail, history, fx);
+        }
+        journal
     }
 
     /// Leaves no hole in the log.

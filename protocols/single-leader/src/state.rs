@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use repertoire_core::{
-    Acks, Admission, Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, LeaderEpoch,
-    LogOp, LogSeq, Lsn, NodeId,
+    Acks, Admission, Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, Journal,
+    LeaderEpoch, LogOp, LogSeq, Lsn, NodeId,
 };
 
 use crate::amnesia::Amnesia;
@@ -107,6 +107,8 @@ pub(crate) struct State {
     hard_seq: LogSeq,
     durable_seq: LogSeq,
     pub(crate) log: LocalLog,
+    /// What of the log another leadership took back.
+    pub(crate) journal: Journal,
     /// Visible: whole entries, all of them handed to the engine.
     pub(crate) applied: Lsn,
     /// What the engine has reported as applied.
@@ -135,6 +137,7 @@ pub(crate) struct Origin {
     pub(crate) applied: Lsn,
     pub(crate) snapshot: Lsn,
     pub(crate) visible_history: EpochHistory,
+    pub(crate) journal: Journal,
 }
 
 impl State {
@@ -150,6 +153,7 @@ impl State {
             hard_seq: LogSeq(0),
             durable_seq: LogSeq(0),
             log,
+            journal: origin.journal,
             applied: origin.applied,
             engine_applied: origin.applied,
             snapshot: origin.snapshot,
@@ -253,6 +257,7 @@ impl State {
                 self.visible_history.note(entry.epoch, entry.first);
                 begins_epoch = true;
             }
+            self.journal.applied(entry, fx);
             fx.apply.push(entry.clone());
         }
         if begins_epoch {

@@ -44,6 +44,7 @@ fn boot(role: ReplicaRole, damaged: bool, others: u64) -> Result<SingleLeader, E
         seed: 3,
         log: &log,
         tail: Vec::new(),
+        discards: Vec::new(),
         applied: &Applied::default(),
     };
     SingleLeader::boot(boot, &mut Effects::default())

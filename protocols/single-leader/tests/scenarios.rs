@@ -128,8 +128,12 @@ impl Story {
                     };
                     let (visible, durable) = (status.applied_lsn.0, status.durable_lsn.0);
                     let (epoch, last) = (status.epoch.0, status.last);
+                    let discarded = match status.details.get("discarded_writes") {
+                        Some(writes @ 1..) => format!(", discarded writes: {writes}"),
+                        _ => String::new(),
+                    };
                     format!(
-                        "{role} in epoch {epoch}, last {last}, durable {durable}, visible {visible}"
+                        "{role} in epoch {epoch}, last {last}, durable {durable}, visible {visible}{discarded}"
                     )
                 }
             };

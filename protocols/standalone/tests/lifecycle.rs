@@ -195,6 +195,7 @@ fn start(
         seed: 1,
         log: &recovered,
         tail: log.to_vec(),
+        discards: Vec::new(),
         applied,
     };
     let machine = Standalone::boot(boot, &mut fx).expect("a replica that boots");

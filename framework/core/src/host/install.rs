@@ -135,6 +135,7 @@ impl<M: Machine> Host<M> {
             Input::SnapshotInstalled { position, frontier },
             &mut self.fx,
         );
+        self.settle_executed();
         replaced
     }
 }

@@ -6,8 +6,9 @@ use super::reads::ReadPoint;
 use super::{Host, Job, JobResult};
 use crate::sabotage::{Bug, planted};
 use crate::{
-    Admission, Durability, Error, ErrorKind, Fate, GroupLogOp, Input, LogOp, Machine, Now, Outcome,
-    Position, ReadQuery, ReadVerdict, Reply, RowDigest, SnapshotOrder, Space, StateDigest, Ticket,
+    Admission, DISCARDS, Durability, Error, ErrorKind, Fate, GroupLogOp, Input, LogOp, Machine,
+    Now, Outcome, Position, ReadQuery, ReadVerdict, Reply, RowDigest, SnapshotOrder, Space,
+    StateDigest, Ticket,
 };
 
 impl<M: Machine> Host<M> {
@@ -100,6 +101,12 @@ impl<M: Machine> Host<M> {
         let disk = self.descriptor.options.durability == Durability::Disk;
         for op in self.fx.log.drain(..) {
             let sync = match &op {
+                // The journal of discarded writes is no part of the history.
+                LogOp::Append { stream, .. } | LogOp::Reset { stream, .. }
+                    if *stream == DISCARDS =>
+                {
+                    disk
+                }
                 LogOp::Append { entry, .. } => {
                     self.pipeline.saw_wall(entry.wall);
                     if self.admission.orders() {

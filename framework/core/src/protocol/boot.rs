@@ -30,6 +30,8 @@ pub struct Boot<'a> {
     /// The log's newest entries, oldest first, reaching back to the engine's position: what must
     /// be applied again, and what peers may ask for.
     pub tail: Vec<Entry>,
+    /// The stream of [discarded writes](crate::discards), oldest entry first.
+    pub discards: Vec<Entry>,
     /// How far the engine's state goes, with the protocol's own bytes from that moment.
     pub applied: &'a Applied,
 }

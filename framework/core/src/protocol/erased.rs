@@ -5,7 +5,7 @@
 //! Both must produce identical traces.
 
 use super::{Boot, Effects, Encoded, Input, Protocol, Status, Vitals, WireMessage};
-use crate::{Error, NodeId, Now};
+use crate::{EntryId, Error, Journal, NodeId, Now, Settlement};
 
 /// What a driver runs.
 pub trait Machine: Send + Sized {
@@ -28,6 +28,17 @@ pub trait Machine: Send + Sized {
         to: NodeId,
         fx: &mut Effects<Self::Message>,
     ) -> Result<(), Error>;
+
+    /// See [`Protocol::discards`].
+    fn discards(&self) -> Option<&Journal>;
+
+    /// See [`Protocol::settle`].
+    fn settle(
+        &mut self,
+        records: &[EntryId],
+        how: Settlement,
+        fx: &mut Effects<Self::Message>,
+    ) -> usize;
 
     /// What a person or a test may know of it.
     fn inspect(&self) -> Status;
@@ -56,6 +67,19 @@ impl<P: Protocol> Machine for P {
         Protocol::transfer(self, now, to, fx)
     }
 
+    fn discards(&self) -> Option<&Journal> {
+        Protocol::discards(self)
+    }
+
+    fn settle(
+        &mut self,
+        records: &[EntryId],
+        how: Settlement,
+        fx: &mut Effects<P::Message>,
+    ) -> usize {
+        Protocol::settle(self, records, how, fx)
+    }
+
     fn inspect(&self) -> Status {
         Protocol::inspect(self)
     }
@@ -78,6 +102,12 @@ pub trait DynProtocol: Send {
     /// # Errors
     /// Its errors.
     fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error>;
+
+    /// See [`Protocol::discards`].
+    fn discards(&self) -> Option<&Journal>;
+
+    /// See [`Protocol::settle`].
+    fn settle(&mut self, records: &[EntryId], how: Settlement, fx: &mut Effects<Encoded>) -> usize;
 
     /// What a person or a test may know of it.
     fn inspect(&self) -> Status;
@@ -106,6 +136,14 @@ impl Machine for ErasedMachine {
 
     fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error> {
         self.0.transfer(now, to, fx)
+    }
+
+    fn discards(&self) -> Option<&Journal> {
+        self.0.discards()
+    }
+
+    fn settle(&mut self, records: &[EntryId], how: Settlement, fx: &mut Effects<Encoded>) -> usize {
+        self.0.settle(records, how, fx)
     }
 
     fn inspect(&self) -> Status {
@@ -159,6 +197,16 @@ impl<P: Protocol> DynProtocol for Erased<P> {
         let result = self.protocol.transfer(now, to, &mut self.fx);
         fx.absorb(&mut self.fx, WireMessage::encode);
         result
+    }
+
+    fn discards(&self) -> Option<&Journal> {
+        self.protocol.discards()
+    }
+
+    fn settle(&mut self, records: &[EntryId], how: Settlement, fx: &mut Effects<Encoded>) -> usize {
+        let settled = self.protocol.settle(records, how, &mut self.fx);
+        fx.absorb(&mut self.fx, WireMessage::encode);
+        settled
     }
 
     fn inspect(&self) -> Status {

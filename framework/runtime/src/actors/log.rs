@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
-use repertoire_core::{Error, ErrorKind, GroupId, GroupLogOp, InstanceGen, LogRead, LogStore, Lsn};
+use repertoire_core::{
+    EntryId, Error, ErrorKind, GroupId, GroupLogOp, InstanceGen, LogRead, LogStore, read_discards,
+};
 
 use crate::actors::node::LogContents;
 use crate::edge::{Edge, Kick};
@@ -39,7 +41,7 @@ pub(crate) enum LogCommand {
         /// The boot that waits for it.
         instance: InstanceGen,
         /// How far its snapshot goes.
-        applied: Lsn,
+        applied: EntryId,
     },
     /// Read entries back.
     Read {
@@ -241,13 +243,18 @@ impl LogActor {
 
     /// What a replica boots from. What was handed to this log for it is in there and durable, as it
     /// would be after a restart.
-    fn recover(&mut self, group: GroupId, applied: Lsn) -> Result<LogContents, Error> {
+    fn recover(&mut self, group: GroupId, applied: EntryId) -> Result<LogContents, Error> {
         if !self.pending.is_empty() {
             return Err(Error::new(ErrorKind::StorageFull, "recover a replica"));
         }
         let recovered = self.store.recover(group)?;
         let tail = read_tail(group, &recovered, applied, &mut *self.store)?;
-        Ok((recovered, tail))
+        let discards = read_discards(&mut *self.store, group, &recovered)?;
+        Ok(LogContents {
+            recovered,
+            tail,
+            discards,
+        })
     }
 
     /// Prepares the next segment in small steps, between bursts.

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use repertoire_core::{
     DedupTable, Entry, EntryId, Error, ErrorKind, Executor, Host, HostBoot, InstanceGen, LogSlice,
-    LogStore, Lsn, PeerEvent, RecoveredGroup, StorageEngine, StreamId, load_snapshot,
+    LogStore, Lsn, PeerEvent, RecoveredGroup, StorageEngine, StreamId, load_snapshot, tail_start,
 };
 use repertoire_segment_log::{MemoryDisk, Options, PowerLoss, SegmentLog};
 use repertoire_storage_faulty::FaultyDisk;
@@ -104,7 +104,8 @@ impl<C: Cast> World<'_, C> {
         let Some(start) = self.load_state(n, g) else {
             return;
         };
-        let tail = match self.read_tail(n, g, start.position.lsn, &recovered) {
+        let from = tail_start(&recovered, start.position);
+        let tail = match self.read_tail(n, g, from, &recovered) {
             Ok(tail) => tail,
             Err(error) => {
                 self.findings
@@ -115,7 +116,8 @@ impl<C: Cast> World<'_, C> {
         if start.position.lsn > Lsn::ZERO && !tail.is_empty() {
             self.reached.note(Situation::RecoveredFromSnapshot);
         }
-        self.boot_host(n, g, &recovered, start, tail);
+        let discards = self.recover_discards(n, g, &recovered);
+        self.boot_host(n, g, &recovered, start, (tail, discards));
     }
 
     fn boot_host(
@@ -124,7 +126,7 @@ impl<C: Cast> World<'_, C> {
         g: usize,
         log: &RecoveredGroup,
         start: Start,
-        tail: Vec<Entry>,
+        (tail, discards): (Vec<Entry>, Vec<Entry>),
     ) {
         let now = self.now(n);
         let group = &self.plan.groups[g];
@@ -139,6 +141,7 @@ impl<C: Cast> World<'_, C> {
             seed: self.rng.next_u64(),
             log,
             tail,
+            discards,
             applied,
             position: start.position,
             dedup: start.dedup,

@@ -96,6 +96,7 @@ impl<C: Cast> World<'_, C> {
             "leader-quiescent" => self.reached.note(Situation::GroupQuiescent),
             "leader-woken" => self.reached.note(Situation::GroupWoken),
             "transfer-expired" => self.reached.note(Situation::TransferExpired),
+            "write-settled" => self.reached.note(Situation::DiscardKept),
             "read-confirmed" => self.reached.note(Situation::ReadConfirmed),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! The log's own thread: one burst at a time, one sync for all groups of the node.
 
-use repertoire_core::{EntryKind, Error, ErrorKind, LogOp, LogSlice, LogStore};
+use repertoire_core::{DISCARDS, EntryKind, Error, ErrorKind, LogOp, LogSlice, LogStore};
 use repertoire_storage_faulty::Fault as DiskFault;
 
 use super::event::LogAnswer;
@@ -20,6 +20,14 @@ fn decides_leadership(op: &LogOp) -> bool {
         | LogOp::Checkpoint { .. }
         | LogOp::Repaired => false,
     }
+}
+
+/// Whether the operation concerns the journal of discarded writes, and not the history.
+pub(super) fn is_of_journal(op: &LogOp) -> bool {
+    matches!(
+        op,
+        LogOp::Append { stream, .. } | LogOp::Reset { stream, .. } if *stream == DISCARDS
+    )
 }
 
 impl<C: Cast> World<'_, C> {
@@ -93,7 +101,9 @@ impl<C: Cast> World<'_, C> {
         for op in node.log.queue.drain(..) {
             // Keyspaces are numbered from one in the order of the plan.
             let g = op.group.keyspace.0 as usize - 1;
-            node.replicas[g].log.write(&op.op);
+            if !is_of_journal(&op.op) {
+                node.replicas[g].log.write(&op.op);
+            }
         }
     }
 
@@ -169,6 +179,7 @@ impl<C: Cast> World<'_, C> {
         if is_synced && !node.log.is_doubtful {
             for replica in &mut node.replicas {
                 replica.log.sync();
+                replica.discards.sync();
             }
         }
         true

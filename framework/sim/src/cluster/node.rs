@@ -16,6 +16,7 @@ use crate::clock::{Nanos, NodeClock};
 use crate::invariants::monotone::Progress;
 use crate::plan::Plan;
 use crate::rng::Rng;
+use crate::watch::discards::DiscardBook;
 use crate::watch::{Extent, LogStates, SharedTape, Tape};
 
 /// The disk of a node: the real log's code runs over it.
@@ -113,6 +114,7 @@ pub(crate) struct Replica<C: Cast> {
     /// What the replica ordered, and what reached the disk of it.
     pub(crate) ordered: Extent,
     pub(crate) log: LogStates,
+    pub(crate) discards: DiscardBook,
     pub(crate) snapshots: SnapshotDesk,
     pub(crate) progress: Progress,
     /// The last record that the log held at boot.
@@ -136,6 +138,7 @@ impl<C: Cast> Replica<C> {
             job_under_way: None,
             ordered: Extent::default(),
             log: LogStates::default(),
+            discards: DiscardBook::default(),
             snapshots: SnapshotDesk::default(),
             progress: Progress::default(),
             recovered: 0,

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use repertoire_core::{Host, HostOutput, LogOp, Outcome, PeerEvent, Position, Reply, TimerOrder};
 
 use super::event::{Parcel, ReplyOut};
+use super::log_desk::is_of_journal;
 use super::{Event, Said, World};
 use crate::cast::Cast;
 use crate::client::{Ask, Book};
@@ -12,10 +13,11 @@ use crate::clock::{MILLI, Nanos};
 use crate::fault::kind::{Fault, Shape};
 use crate::invariants::durable_ack::{self, Copy};
 use crate::invariants::log_matching::Place;
-use crate::invariants::{order, prefix_reads};
+use crate::invariants::{discarded, order, prefix_reads};
 use crate::plan::node_index;
 use crate::sometimes::Situation;
 use crate::watch::Content;
+use crate::watch::discards::records;
 
 /// Messages of one sender kept to be heard again.
 const RECORDED_MAX: usize = 32;
@@ -111,6 +113,16 @@ impl<C: Cast> World<'_, C> {
         // What was applied before this batch: within it, cutting back comes before applying.
         let (applied, epoch) = (replica.applied, replica.progress.epoch());
         for op in out.log.drain(..) {
+            let missing = replica.discards.write(&op.op);
+            discarded::judge_order(at, missing, &mut self.findings);
+            if is_of_journal(&op.op) {
+                self.reached.note(Situation::WriteDiscarded);
+                node.log.queue.push(op);
+                continue;
+            }
+            if let LogOp::Append { entry, .. } = &op.op {
+                self.known[g].records.extend(records(entry));
+            }
             let log = &mut self.known[g].log;
             let ordered = &replica.ordered;
             log.judge(at, &op.op, ordered, (applied, epoch), &mut self.findings);

@@ -153,6 +153,7 @@ impl<C: Cast> World<'_, C> {
         }
         writers.sort_unstable();
         for g in 0..self.plan.groups.len() {
+            self.judge_discards(g);
             self.judge_group(g, &writers);
         }
     }

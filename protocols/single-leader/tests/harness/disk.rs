@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use repertoire_core::{
-    Applied, Entry, EntryId, LogOp, LogSeq, LogSlice, Lsn, RecoveredGroup, RecoveredStream,
-    StreamId,
+    Applied, DISCARDS, Entry, EntryId, LogOp, LogSeq, LogSlice, Lsn, RecoveredGroup,
+    RecoveredStream, StreamId,
 };
 
 /// What an engine holds: every applied entry by the LSN of its first record, so that tests can
@@ -46,6 +46,9 @@ struct Image {
     base: EntryId,
     checkpoint: EntryId,
     entries: Vec<Entry>,
+    /// The other stream, and where it ends.
+    discards: Vec<Entry>,
+    discards_last: Lsn,
     snapshot: Engine,
 }
 
@@ -56,6 +59,19 @@ impl Image {
 
     fn write(&mut self, op: &LogOp) {
         match op {
+            LogOp::Append { stream, entry } if *stream == DISCARDS => {
+                assert_eq!(
+                    entry.first,
+                    self.discards_last.next(),
+                    "no holes here either"
+                );
+                self.discards_last = entry.last_lsn();
+                self.discards.push(entry.clone());
+            }
+            LogOp::Reset { stream, base } if *stream == DISCARDS => {
+                self.discards.clear();
+                self.discards_last = base.lsn;
+            }
             LogOp::Append { entry, .. } => {
                 assert_eq!(entry.first, self.last().lsn.next(), "the log has no holes");
                 self.entries.push(entry.clone());
@@ -170,9 +186,29 @@ impl Disk {
         };
         RecoveredGroup {
             hard_state: image.hard_state.clone(),
-            streams: BTreeMap::from([(StreamId(0), stream)]),
+            streams: BTreeMap::from([(StreamId(0), stream), (DISCARDS, self.discards_extent())]),
             damaged: false,
         }
+    }
+
+    fn discards_extent(&self) -> RecoveredStream {
+        let first = self.durable.discards.first();
+        let last = self.durable.discards_last;
+        let base = first.map_or(last, |entry| Lsn(entry.first.0 - 1));
+        let at = |lsn| EntryId {
+            lsn,
+            ..EntryId::ZERO
+        };
+        RecoveredStream {
+            base: at(base),
+            last: at(last),
+            checkpoint: at(base),
+        }
+    }
+
+    /// The stream of discarded writes.
+    pub(crate) fn discards(&self) -> Vec<Entry> {
+        self.durable.discards.clone()
     }
 
     pub(crate) fn tail(&self) -> Vec<Entry> {

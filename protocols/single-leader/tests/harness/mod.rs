@@ -9,6 +9,7 @@
     reason = "a harness fails by panicking, and says why"
 )]
 
+mod body;
 pub(crate) mod chaos;
 pub(crate) mod disk;
 pub(crate) mod show;
@@ -16,7 +17,6 @@ pub(crate) mod show;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use repertoire_core::{
     Acks, Boot, Descriptor, Effects, EntryId, Fate, FormatTag, GroupId, Incarnation, Input,
     InstanceGen, KeyspaceId, LogSeq, Lsn, Mono, NodeId, Now, PeerEvent, Proposal, ProposalId,
@@ -160,6 +160,7 @@ impl Cluster {
             seed: id * 1000 + node.boots,
             log: &log,
             tail: node.disk.tail(),
+            discards: node.disk.discards(),
             applied: &applied,
         };
         node.machine = Some(SingleLeader::boot(boot, &mut node.fx).expect("a replica that boots"));
@@ -332,7 +333,7 @@ impl Cluster {
         }
     }
 
-    /// Proposes one entry with this text.
+    /// Proposes one entry with this text. The same text is the same request, sent again.
     pub(crate) fn propose(&mut self, id: u64, text: &str, count: u32, acks: Acks) {
         let wall = self.at().wall;
         self.proposed += 1;
@@ -345,7 +346,7 @@ impl Cluster {
             acks,
             format: FormatTag(1),
             wall,
-            body: Bytes::copy_from_slice(text.as_bytes()),
+            body: body::records(text, count),
         };
         self.step(id, Input::Propose(&mut vec![proposal]));
     }

@@ -1,19 +1,40 @@
 //! Messages and effects as one short line each: the language of the scenario scripts.
 
 use repertoire_core::{
-    Entry, EntryKind, ErrorKind, Fate, LogOp, LogSlice, ReadVerdict, SnapshotOrder,
+    DISCARDS, Entry, EntryKind, ErrorKind, Fate, LogOp, LogSlice, Mark, ReadVerdict, RecordReader,
+    SnapshotOrder,
 };
 use repertoire_single_leader::Message;
 
 /// `last@epoch:text`, and `barrier` for barriers.
 pub(crate) fn entry(entry: &Entry) -> String {
     let text = match entry.kind {
-        EntryKind::Records => String::from_utf8_lossy(&entry.body).into_owned(),
+        EntryKind::Records => text_of(entry),
         EntryKind::Barrier => "barrier".to_owned(),
         EntryKind::Config | EntryKind::SyncSet => format!("{:?}", entry.kind),
     };
     let text: String = text.chars().take(12).collect();
     format!("{}:{text}", entry.last())
+}
+
+/// What the entry's first record says.
+fn text_of(entry: &Entry) -> String {
+    let first = RecordReader::new(entry).next();
+    let payload = first.map(|record| record.map_or(&b"?"[..], |record| record.payload));
+    String::from_utf8_lossy(payload.unwrap_or_default()).into_owned()
+}
+
+/// What is written to the journal of discarded writes.
+fn mark(added: &Entry) -> String {
+    match Mark::from_bytes(&added.body) {
+        Ok(Mark::Entry { entry: lost, .. }) => entry(&lost),
+        Ok(Mark::Unlisted { first, records }) => format!("{records} unlisted from {first} on"),
+        Ok(Mark::Settled { records, how }) => {
+            let records: Vec<String> = records.iter().map(ToString::to_string).collect();
+            format!("{} is settled: {how:?}", records.join(" "))
+        }
+        Err(error) => error.to_string(),
+    }
 }
 
 fn entries(list: &[Entry]) -> String {
@@ -81,6 +102,10 @@ pub(crate) fn message(message: &Message) -> String {
 
 pub(crate) fn log_op(op: &LogOp) -> String {
     match op {
+        LogOp::Append { stream, entry } if *stream == DISCARDS => {
+            format!("discards {}", mark(entry))
+        }
+        LogOp::Reset { stream, .. } if *stream == DISCARDS => "has no discards left".to_owned(),
         LogOp::Append { entry: added, .. } => format!("append {}", entry(added)),
         LogOp::Truncate { last, .. } => format!("truncate after {}", last.0),
         LogOp::HardState(_) => "hard state".to_owned(),

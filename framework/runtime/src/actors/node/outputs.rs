@@ -1,7 +1,8 @@
 //! What replicas want done, gathered and passed on: log first, then storage, sends, replies.
 
 use repertoire_core::{
-    Channel, Class, GroupId, Host, HostOutput, LogSeq, Now, Outcome, Outgoing, TimerOrder,
+    Channel, Class, GroupId, Host, HostOutput, LogSeq, Now, Outcome, Outgoing, Telemetry,
+    TimerOrder,
 };
 
 use super::{BurstMark, NodeActor, Slot};
@@ -112,6 +113,9 @@ impl NodeActor {
             };
         }
         for count in out.telemetry.drain(..) {
+            if count.name.starts_with("write-discarded") {
+                warn_discarded(slot.group, &slot.descriptor.name, &count);
+            }
             *self.counters.entry(count.name).or_default() += count.value;
         }
         self.gather_rare(slot);
@@ -210,4 +214,16 @@ impl NodeActor {
             self.replies.retain(|_, replies| !replies.is_empty());
         }
     }
+}
+
+/// Writes that clients may count on were taken back: somebody should know at once.
+fn warn_discarded(group: GroupId, keyspace: &str, count: &Telemetry) {
+    let writes = count.value;
+    tracing::warn!(
+        %group,
+        keyspace,
+        writes,
+        what = count.name,
+        "Writes were discarded, because another leader took over without them; they are in the journal"
+    );
 }

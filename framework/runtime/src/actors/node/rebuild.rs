@@ -30,7 +30,12 @@ const WINDOW: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What the log holds of a replica that is built anew: its state, and the entries after the snapshot.
-pub(crate) type LogContents = (RecoveredGroup, Vec<Entry>);
+#[derive(Debug)]
+pub(crate) struct LogContents {
+    pub(crate) recovered: RecoveredGroup,
+    pub(crate) tail: Vec<Entry>,
+    pub(crate) discards: Vec<Entry>,
+}
 
 /// How a replica that stopped comes back.
 #[derive(Default)]
@@ -128,7 +133,7 @@ impl NodeActor {
             Ok(state) => {
                 slot.rebuild.state = state.map(|state| *state);
                 let state = slot.rebuild.state.as_ref();
-                let applied = state.map_or_else(Default::default, |s| s.header.position.lsn);
+                let applied = state.map_or_else(Default::default, |s| s.header.position);
                 self.wiring.log.push(LogCommand::Recover {
                     group,
                     instance,
@@ -150,12 +155,13 @@ impl NodeActor {
         let Some(slot) = self.waiting_for(group, instance) else {
             return;
         };
-        let boot = contents.map(|(recovered, tail)| SlotBoot {
+        let boot = contents.map(|contents| SlotBoot {
             group,
             descriptor: Arc::clone(&slot.descriptor),
             instance,
-            recovered,
-            tail,
+            recovered: contents.recovered,
+            tail: contents.tail,
+            discards: contents.discards,
             state: slot.rebuild.state.take(),
             engine: slot.engine.clone(),
         });

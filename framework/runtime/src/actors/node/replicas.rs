@@ -39,6 +39,7 @@ impl NodeActor {
             instance,
             recovered: RecoveredGroup::default(),
             tail: Vec::new(),
+            discards: Vec::new(),
             state: None,
             engine,
         };

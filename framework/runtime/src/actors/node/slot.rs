@@ -21,6 +21,7 @@ pub(crate) struct SlotBoot {
     pub(crate) instance: InstanceGen,
     pub(crate) recovered: RecoveredGroup,
     pub(crate) tail: Vec<Entry>,
+    pub(crate) discards: Vec<Entry>,
     /// The state of the newest durable snapshot, if there is one.
     pub(crate) state: Option<LoadedState>,
     pub(crate) engine: EngineSpec,
@@ -68,6 +69,7 @@ impl Slot {
             instance,
             recovered,
             tail,
+            discards,
             state,
             engine,
         } = boot;
@@ -106,6 +108,7 @@ impl Slot {
             seed: seed(identity, group, instance),
             log: &recovered,
             tail,
+            discards,
             applied: Applied {
                 lsn: position.lsn,
                 frontier,
