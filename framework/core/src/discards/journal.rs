@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{DISCARDS, DISCARDS_BYTES_MAX, Mark, Settlement};
 use crate::sabotage::{Bug, planted};
 use crate::{
-    Acks, ClientId, Effects, Entry, EntryId, EntryKind, LeaderEpoch, LogOp, Lsn, PayloadHash,
+    Acks, ClientId, Effects, Entry, EntryId, LeaderEpoch, LogOp, Lsn, PayloadHash, Record,
     RecordReader, RequestId, Wall,
 };
 
@@ -116,8 +116,12 @@ impl Journal {
     /// Notes an entry that is about to be dropped. One that is in the journal already, because a
     /// crash came between the two, is there once.
     pub fn discard<M>(&mut self, entry: &Entry, was_visible: bool, fx: &mut Effects<M>) {
-        let is_client = entry.kind == EntryKind::Records;
-        if !is_client || self.entries.contains_key(&(entry.epoch, entry.first)) {
+        let mut records = RecordReader::new(entry);
+        // The framework's own writes are made again by whoever leads.
+        let is_own = |record: Result<Record<'_>, _>| {
+            record.is_ok_and(|record| record.id.client.is_internal())
+        };
+        if records.all(is_own) || self.entries.contains_key(&(entry.epoch, entry.first)) {
             return;
         }
         let first = EntryId::new(entry.epoch, entry.first);
@@ -298,9 +302,15 @@ impl Journal {
         let mut open = 0;
         for record in RecordReader::new(&entry).flatten() {
             let (place, id) = (key(record.position), record.id);
+            if id.client.is_internal() {
+                continue;
+            }
             self.open.insert(place, (id.client, id.seq, at));
             self.requests.insert((id.client, id.seq, place));
             open += 1;
+        }
+        if open == 0 {
+            return;
         }
         self.bytes += entry.encoded_len() as u64;
         let kept = Kept {

@@ -35,6 +35,7 @@ pub(crate) fn place(id: EntryId) -> Place {
 /// The clients' records of an entry.
 pub(crate) fn records(entry: &Entry) -> impl Iterator<Item = (Place, Request)> + '_ {
     let records = RecordReader::new(entry).flatten();
+    let records = records.filter(|record| !record.id.client.is_internal());
     records.map(|record| (place(record.position), (record.id.client, record.id.seq)))
 }
 
