@@ -35,6 +35,24 @@ pub(crate) fn span(span: Duration) -> String {
     }
 }
 
+/// A moment, given in milliseconds since 1970: `2026-03-09 17:04:05.250Z`.
+pub(crate) fn wall(millis: u64) -> String {
+    let (days, rest) = (millis / 86_400_000, millis % 86_400_000);
+    // The civil calendar begins its years in March, so that the leap day comes last (Hinnant,
+    // "chrono-Compatible Low-Level Date Algorithms").
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let date = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+    let (second, milli) = (rest / 1000 % 60, rest % 1000);
+    format!("{year:04}-{month:02}-{date:02} {hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
 /// So many in a second.
 pub(crate) fn per_second(number: u64, span: Duration) -> f64 {
     ratio(number, span.as_secs_f64().max(1e-9))
@@ -67,6 +85,9 @@ mod tests {
         assert_eq!(bytes(83_400_000), "83.4 MB");
         assert_eq!(bytes(12), "12 B");
         assert_eq!(span(Duration::from_millis(1240)), "1.24 s");
+        assert_eq!(wall(0), "1970-01-01 00:00:00.000Z");
+        assert_eq!(wall(951_782_400_001), "2000-02-29 00:00:00.001Z");
+        assert_eq!(wall(1_773_075_845_250), "2026-03-09 17:04:05.250Z");
         assert_eq!(rate(500, Duration::from_millis(250)), "2,000");
     }
 }

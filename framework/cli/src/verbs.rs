@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod delete;
 pub(crate) mod demo;
+pub(crate) mod discarded;
 pub(crate) mod export;
 pub(crate) mod format;
 pub(crate) mod get;

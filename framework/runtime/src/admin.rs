@@ -1,17 +1,46 @@
 //! Administrative functions that are called by name; arguments and answers are JSON.
 
+pub(crate) mod discards;
+mod replay;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
 use repertoire_core::{Error, ErrorKind, GroupId, NodeId};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use crate::actors::node::Control;
+use crate::credit::Credit;
 use crate::inbox::Inbox;
 use crate::session::Sessions;
 
 /// The function that hands a leadership over: `{"keyspace": name, "shard": 0, "to": node}`. The
 /// answer is an empty object; see [`NodeHandle::transfer`](crate::NodeHandle::transfer).
 const TRANSFER: &str = "transfer";
+
+/// The functions about discarded writes; see [`discards`].
+const DISCARDED: &str = "discarded";
+const DISCARDED_SETTLE: &str = "discarded-settle";
+const DISCARDED_REPLAY: &str = "discarded-replay";
+
+/// What the functions work with.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) credit: Arc<Credit>,
+}
+
+impl Desk {
+    fn control(&self, control: Control) {
+        self.inbox.put(|lanes| lanes.controls.push(control));
+    }
+
+    fn group(&self, keyspace: &str, shard: u32) -> Result<GroupId, Error> {
+        Ok(GroupId::new(self.sessions.resolve(keyspace)?.id.0, shard))
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,25 +56,36 @@ struct Transfer {
 /// # Errors
 /// `Unsupported` for a name that is not known, `Malformed` for arguments that are not understood;
 /// those of the function.
-pub(crate) async fn call(
-    inbox: &Inbox,
-    sessions: &Sessions,
-    name: &str,
-    args: &[u8],
-) -> Result<Bytes, Error> {
-    match name {
+pub(crate) async fn call(desk: &Desk, name: &str, args: &[u8]) -> Result<Bytes, Error> {
+    let answer = match name {
         TRANSFER => {
             let Transfer {
                 keyspace,
                 shard,
                 to,
             } = parse(name, args)?;
-            let group = GroupId::new(sessions.resolve(&keyspace)?.id.0, shard);
-            transfer(inbox, group, NodeId(to)).await?;
-            Ok(Bytes::from_static(b"{}"))
+            let group = desk.group(&keyspace, shard)?;
+            transfer(&desk.inbox, group, NodeId(to)).await?;
+            return Ok(Bytes::from_static(b"{}"));
         }
-        _ => Err(Error::new(ErrorKind::Unsupported, "call").with("name", name)),
-    }
+        DISCARDED => {
+            let list: discards::List = parse(name, args)?;
+            let group = desk.group(&list.keyspace, list.shard)?;
+            discards::list(desk, group, list).await?
+        }
+        DISCARDED_SETTLE => {
+            let settle: discards::Settle = parse(name, args)?;
+            let group = desk.group(&settle.keyspace, settle.shard)?;
+            discards::settle(desk, group, settle).await?
+        }
+        DISCARDED_REPLAY => {
+            let again: discards::Replay = parse(name, args)?;
+            let group = desk.group(&again.keyspace, again.shard)?;
+            replay::replay(desk, group, &again.writes).await?
+        }
+        _ => return Err(Error::new(ErrorKind::Unsupported, "call").with("name", name)),
+    };
+    Ok(Bytes::from(answer.to_string()))
 }
 
 pub(crate) async fn transfer(inbox: &Inbox, group: GroupId, to: NodeId) -> Result<(), Error> {

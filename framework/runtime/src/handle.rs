@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::actors::node::Control;
 use crate::admin;
+use crate::admin::Desk;
 use crate::credit::Credit;
 use crate::identity::Identity;
 use crate::inbox::Inbox;
@@ -146,7 +147,12 @@ impl NodeHandle {
     /// `Unsupported` for a name that is not known, `Malformed` for arguments that are not understood;
     /// those of the function.
     pub async fn call(&self, name: &str, args: &[u8]) -> Result<Bytes, Error> {
-        admin::call(&self.running.inbox, &self.running.sessions, name, args).await
+        let desk = Desk {
+            inbox: Arc::clone(&self.running.inbox),
+            sessions: Arc::clone(&self.running.sessions),
+            credit: Arc::clone(&self.running.request_credit),
+        };
+        admin::call(&desk, name, args).await
     }
 
     /// Stops the node in order: requests are refused, the log is synced, links drain for at most

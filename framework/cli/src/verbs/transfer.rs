@@ -61,7 +61,7 @@ pub(crate) async fn run(args: TransferArgs, context: &Context) -> Result<(), Fai
 }
 
 /// The node that says of itself that it leads, in the newest epoch.
-async fn find_leader(
+pub(crate) async fn find_leader(
     client: &Client,
     nodes: &[NodeId],
     keyspace: &str,

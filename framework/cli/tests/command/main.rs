@@ -13,6 +13,7 @@ mod conventions;
 mod crash;
 mod data;
 mod demo;
+mod discarded;
 mod failover;
 mod mistakes;
 mod support;

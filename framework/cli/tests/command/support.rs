@@ -87,6 +87,8 @@ pub(crate) struct Shop {
     folder: tempfile::TempDir,
     ports: Vec<u16>,
     nodes: Vec<Option<Child>>,
+    /// Replicas of each node.
+    groups: usize,
     /// Variables that nodes are started with.
     env: Vec<(String, PathBuf)>,
 }
@@ -94,6 +96,11 @@ pub(crate) struct Shop {
 impl Shop {
     /// Certificates, configurations and formatted folders; nothing runs yet.
     pub(crate) fn prepare() -> Self {
+        Self::prepare_with("", 0)
+    }
+
+    /// The same with more keyspaces, of so many replicas on each node.
+    pub(crate) fn prepare_with(keyspaces: &str, replicas: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         run(at, &["cert", "ca", "--cluster", "shop"]).ok();
@@ -101,7 +108,11 @@ impl Shop {
         run(at, &["cert", "client", "--cluster", "shop"]).ok();
         let ports = free_ports();
         for id in 1..=3 {
-            std::fs::write(at.join(format!("node-{id}.toml")), config(id, &ports)).unwrap();
+            std::fs::write(
+                at.join(format!("node-{id}.toml")),
+                config(id, &ports) + keyspaces,
+            )
+            .unwrap();
             run(at, &["format", "--config", &format!("node-{id}.toml")]).ok();
         }
         let nodes = (0..3).map(|_| None).collect();
@@ -109,6 +120,7 @@ impl Shop {
             folder,
             ports,
             nodes,
+            groups: 7 + replicas,
             env: Vec::new(),
         }
     }
@@ -143,9 +155,11 @@ impl Shop {
             self.start(id);
         }
         self.until("every node serves every keyspace", |nodes| {
-            nodes
-                .iter()
-                .all(|node| node["groups"].as_array().is_some_and(|all| all.len() == 7))
+            let is_there = |node: &Value| {
+                let groups = node["groups"].as_array();
+                groups.is_some_and(|all| all.len() == self.groups)
+            };
+            nodes.iter().all(is_there)
         });
     }
 

@@ -7,6 +7,7 @@
 
 mod catalogue;
 mod control;
+mod discards;
 mod outputs;
 mod rebuild;
 mod replicas;

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use super::window::Window;
 use super::{ReplySink, Sessions, route_read, route_write};
 use crate::actors::node::{Control, TracedRequest};
+use crate::admin::Desk;
 use crate::credit::Credit;
 use crate::inbox::Inbox;
 
@@ -314,9 +315,13 @@ impl RemoteSession {
                 self.answer(&AdminReply { request, result });
             }
             AdminVerb::Call { name } => {
-                let (inbox, sessions) = (Arc::clone(&self.inbox), Arc::clone(&self.sessions));
+                let desk = Desk {
+                    inbox: Arc::clone(&self.inbox),
+                    sessions: Arc::clone(&self.sessions),
+                    credit: Arc::clone(&self.shared.credit),
+                };
                 self.answer_later(request, async move {
-                    crate::admin::call(&inbox, &sessions, name.as_str(), &args).await
+                    crate::admin::call(&desk, name.as_str(), &args).await
                 });
             }
         }

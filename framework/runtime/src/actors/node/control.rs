@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use actix::Context;
 use repertoire_core::{
-    ClientId, EXPIRE_FUNCTION, Error, ErrorKind, GroupId, Mono, NodeId, Now, Operation,
-    ReplyHandle, RequestId, Space, WriteRequest,
+    ClientId, EXPIRE_FUNCTION, EntryId, Error, ErrorKind, GroupId, Mono, NodeId, Now, Operation,
+    ReplyHandle, RequestId, Settlement, Space, WriteRequest,
 };
 use repertoire_log_formats::expiry::{EXPIRE_MAX, Expiry, expire_args, index_end};
 use tokio::sync::oneshot;
 
 use super::NodeActor;
+use crate::admin::discards::Page;
 
 /// Replies to this session go nowhere: the framework's own writes.
 pub(super) const NO_SESSION: u64 = 0;
@@ -27,6 +28,19 @@ pub(crate) enum Control {
     Release(GroupId, oneshot::Sender<Result<(), Error>>),
     /// Hand the leadership of a replica over.
     Transfer(GroupId, NodeId, oneshot::Sender<Result<(), Error>>),
+    /// List discarded writes of a replica after that position.
+    Discards(
+        GroupId,
+        Option<EntryId>,
+        oneshot::Sender<Result<Page, Error>>,
+    ),
+    /// Settle discarded writes.
+    Settle(
+        GroupId,
+        Vec<EntryId>,
+        Settlement,
+        oneshot::Sender<Result<usize, Error>>,
+    ),
     /// Refuse new requests and end those under way.
     Drain(oneshot::Sender<()>),
 }
@@ -43,6 +57,12 @@ impl NodeActor {
             }
             Control::Transfer(group, to, reply) => {
                 let _ = reply.send(self.transfer(now, group, to));
+            }
+            Control::Discards(group, after, reply) => {
+                let _ = reply.send(self.discards(group, after));
+            }
+            Control::Settle(group, records, how, reply) => {
+                let _ = reply.send(self.settle(group, &records, how));
             }
             Control::Drain(reply) => {
                 self.drain();

@@ -224,6 +224,6 @@ fn warn_discarded(group: GroupId, keyspace: &str, count: &Telemetry) {
         keyspace,
         writes,
         what = count.name,
-        "Writes were discarded, because another leader took over without them; they are in the journal"
+        "Writes were discarded, because another leader took over without them: see `repertoire discarded`"
     );
 }
