@@ -92,6 +92,8 @@ pub struct WritesReport {
     pub lost_acknowledged: u64,
     /// Their keys; each write has a key of its own.
     pub lost_keys: Vec<String>,
+    /// How many of those some node lists as discarded, for somebody to decide about.
+    pub lost_listed: u64,
     /// Whether full scans on all nodes have the same digest.
     pub digests_equal: bool,
 }
@@ -162,7 +164,7 @@ pub async fn run(options: FailoverOptions) -> Result<FailoverReport, Error> {
     let mut found = Vec::new();
     for (writer, load) in writers.into_iter().zip(&loads) {
         let written = writer.stop().await;
-        found.push(checks::all(load, &written, NODES).await?);
+        found.push(checks::all(load, &written, &nodes).await?);
     }
     let mut found = found.into_iter();
     report.writes = found.next().unwrap_or_default();

@@ -7,16 +7,27 @@ use repertoire_client::{Completion, Keyspace};
 use repertoire_core::{Answer, Error, ErrorKind, NodeId, ReadLevel, ReadQuery};
 
 use super::writer::{Written, key, value};
-use super::{Load, PATIENCE, WritesReport};
+use super::{Load, NODES, PATIENCE, WritesReport};
+use crate::target::processes::Processes;
 
 /// Reads under way at once.
 const READS: usize = 1000;
 
 /// Waits for the nodes to agree, then reads back every write that was acknowledged.
-pub(super) async fn all(load: &Load, written: &Written, nodes: u64) -> Result<WritesReport, Error> {
-    let digests_equal = agree(&load.keyspace, nodes).await?;
+pub(super) async fn all(
+    load: &Load,
+    written: &Written,
+    nodes: &Processes,
+) -> Result<WritesReport, Error> {
+    let digests_equal = agree(&load.keyspace, NODES).await?;
     let lost_keys = lost(load, &written.acknowledged).await?;
+    let mut listed = BTreeSet::new();
+    for id in 1..=NODES {
+        listed.extend(nodes.discarded(&load.name(), id).await?);
+    }
+    let lost_listed = lost_keys.iter().filter(|key| listed.contains(*key));
     Ok(WritesReport {
+        lost_listed: lost_listed.count() as u64,
         acknowledged: written.acknowledged.len() as u64,
         not_acknowledged: written.failed,
         lost_acknowledged: lost_keys.len() as u64,

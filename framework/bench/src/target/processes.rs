@@ -11,6 +11,7 @@ use repertoire_client::{Client, Keyspace, TlsFiles, TlsIdentity};
 use repertoire_core::{Acks, Error, ErrorKind, NodeId};
 use repertoire_transport_quic::QuicSettings;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use super::{ASYNC_NAME, NAME};
 use crate::BenchOptions;
@@ -119,6 +120,25 @@ impl Processes {
         answer.map(|_| ())
     }
 
+    /// The keys of the writes that a node has discarded from a keyspace and keeps.
+    pub(crate) async fn discarded(&self, keyspace: &str, id: u64) -> Result<Vec<String>, Error> {
+        let (mut keys, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let call = serde_json::json!({"keyspace": keyspace, "after": after});
+            let page = self.client.admin(NodeId(id), "discarded", &call).await?;
+            let writes = page.get("writes").and_then(Value::as_array);
+            for write in writes.into_iter().flatten() {
+                let named = write.get("keys").and_then(Value::as_array);
+                let texts = named.into_iter().flatten().filter_map(Value::as_str);
+                keys.extend(texts.map(str::to_owned));
+                after = write.get("position").cloned().unwrap_or_default();
+            }
+            if page.get("more").and_then(Value::as_bool) != Some(true) {
+                return Ok(keys);
+            }
+        }
+    }
+
     /// Holds a node where it stands, sockets open, until it is [released](Self::release).
     pub(crate) fn hold(&self, id: u64) {
         self.signal(id, Signal::STOP);
@@ -152,7 +172,7 @@ impl Processes {
     }
 
     /// What a node says of itself.
-    pub(crate) async fn status(&self, id: u64) -> Result<serde_json::Value, Error> {
+    pub(crate) async fn status(&self, id: u64) -> Result<Value, Error> {
         self.client.status(NodeId(id)).await
     }
 

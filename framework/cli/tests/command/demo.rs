@@ -53,6 +53,7 @@ fn assert_leader_replaced(failover: &Value) {
         assert_eq!(writes["digests_equal"], true, "{failover}");
         let keys = writes["lost_keys"].as_array().unwrap();
         assert_eq!(writes["lost_acknowledged"], keys.len(), "{failover}");
+        assert_eq!(writes["lost_listed"], keys.len(), "{failover}");
         assert!(keys.iter().all(Value::is_string), "{failover}");
     }
 }

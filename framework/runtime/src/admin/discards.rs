@@ -29,6 +29,9 @@ use crate::actors::node::Control;
 /// Bytes of operations in one page; a page holds at least one write.
 pub(crate) const PAGE_BYTES: usize = 256 * 1024;
 
+/// Keys of a batch that are named.
+const KEYS_SHOWN_MAX: usize = 16;
+
 /// Longest operation that fits into an answer, as base64 and with what surrounds it.
 const OPERATION_SHOWN_MAX: usize = 700 * 1024;
 
@@ -157,9 +160,11 @@ fn write(write: &Discarded) -> Value {
         .as_ref()
         .is_some_and(|operation| PayloadHash::of(operation) == write.hash);
     let bytes = operation.as_ref().map_or(write.payload.len(), Bytes::len);
+    let keys = operation.as_ref().map_or_else(Vec::new, keys_of);
     let fits = operation.filter(|operation| operation.len() <= OPERATION_SHOWN_MAX);
     json!({
         "position": Place::from(write.position),
+        "keys": keys,
         "client": format!("{:032x}", write.id.client.0),
         "seq": write.id.seq,
         "acked_upto": write.id.acked_upto,
@@ -170,6 +175,21 @@ fn write(write: &Discarded) -> Value {
         "is_original": is_original,
         "operation": fits.map(|operation| STANDARD.encode(operation)),
     })
+}
+
+/// The first keys that an operation changes, for people: bytes that are no text are replaced.
+fn keys_of(operation: &Bytes) -> Vec<String> {
+    let key = |operation: &Operation<'_>| match operation {
+        Operation::Put { key, .. } | Operation::Delete { key } => {
+            Some(String::from_utf8_lossy(key).into_owned())
+        }
+        _ => None,
+    };
+    match Operation::decode(operation) {
+        Ok(Operation::Batch(all)) => all.iter().take(KEYS_SHOWN_MAX).filter_map(key).collect(),
+        Ok(one) => key(&one).into_iter().collect(),
+        Err(_) => Vec::new(),
+    }
 }
 
 /// The plain operation that changes what the write changed; `None` for a format that is not known.

@@ -91,6 +91,12 @@ impl LeaderDeath {
         if count > TOLD {
             stage.say(&format!("  and {} more", count - TOLD));
         }
+        let told = format!(
+            "{} lost writes are listed by `repertoire discarded`, to be replayed or given up",
+            units::count(risked.lost_listed)
+        );
+        let is_listed = risked.lost_listed == risked.lost_acknowledged;
+        stage.check("lost_writes_are_listed", is_listed, told);
         stage.say("  An asynchronous acknowledgement promises one copy only, the leader's.");
         let is_equal = kept.digests_equal && risked.digests_equal;
         let verdict = if is_equal { "equal" } else { "different" };
