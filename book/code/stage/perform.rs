@@ -1,8 +1,8 @@
 //! What is due happens, and what a replica wants done is done.
 
 use repertoire_core::{
-    Answer, Error, GroupLogOp, LogOp, LogStore as _, NodeId, Outcome, Reply, SnapshotOrder,
-    TimerOrder, WriteOutcome,
+    Answer, DISCARDS, Entry, Error, GroupLogOp, LogOp, LogStore as _, Mark, NodeId, Outcome, Reply,
+    SnapshotOrder, TimerOrder, WriteOutcome,
 };
 use repertoire_single_leader::Message;
 
@@ -284,6 +284,8 @@ impl Stage {
 /// What is worth showing of a log operation.
 fn shown(op: &GroupLogOp) -> Option<String> {
     match &op.op {
+        LogOp::Append { stream, entry } if *stream == DISCARDS => journaled(entry),
+        LogOp::Reset { stream, .. } if *stream == DISCARDS => None,
         LogOp::Append { entry, .. } => Some(entry.last().to_string()),
         LogOp::Truncate { last, .. } => Some(format!("truncation after {}", last.0)),
         LogOp::Reset { base, .. } => Some(format!("reset after {base}")),
@@ -320,4 +322,13 @@ fn described(message: &Message) -> Option<String> {
         // On empty disks; it would hide what a figure is about.
         Message::RecoveryRequest(_) | Message::RecoveryAnswer(_) => return None,
     })
+}
+
+/// What the journal of discarded writes says.
+fn journaled(entry: &Entry) -> Option<String> {
+    match Mark::from_bytes(&entry.body).ok()? {
+        Mark::Entry { entry, .. } => Some(format!("journal: {} is discarded", entry.last())),
+        Mark::Unlisted { records, .. } => Some(format!("journal: {records} are discarded")),
+        Mark::Settled { records, .. } => Some(format!("journal: {} settled", records.len())),
+    }
 }
