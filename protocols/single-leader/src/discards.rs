@@ -15,6 +15,7 @@ use crate::replica::SingleLeader;
 use crate::state::State;
 
 impl State {
+    // ANCHOR: truncate
     /// Drops a tail that the present leader does not have, and that was never visible.
     pub(crate) fn truncate(&mut self, last: Lsn, fx: &mut Effects<Message>) {
         // Whatever was not visible is in memory.
@@ -28,6 +29,7 @@ impl State {
         discard(&mut self.journal, &tail, Lsn::ZERO, fx);
         self.log.truncate(last, fx);
     }
+    // ANCHOR_END: truncate
 
     /// Journals what the log holds and the history of an installed snapshot of `position` does not.
     /// Of what lies beyond the snapshot nobody here can tell: it is journaled, and taken out again

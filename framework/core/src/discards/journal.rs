@@ -151,6 +151,7 @@ impl Journal {
         }
     }
 
+    // ANCHOR: applied
     /// An entry becomes visible: requests that it carries out are not discarded any more.
     pub fn applied<M>(&mut self, entry: &Entry, fx: &mut Effects<M>) {
         if self.requests.is_empty() {
@@ -162,6 +163,7 @@ impl Journal {
         }
         self.settle(&kept, Settlement::Kept, fx);
     }
+    // ANCHOR_END: applied
 
     /// The open records of a request.
     fn of_request(&self, client: ClientId, seq: u64) -> impl Iterator<Item = EntryId> + '_ {
