@@ -151,7 +151,8 @@ impl Plan {
         let disk = DiskPlan {
             write: rng.between(2, 40) * MICRO,
             sync: rng.between(50, 3000) * MICRO,
-            segment_bytes: *rng.pick(&[16, 32, 64]) * 1024,
+            // An entry of all that waits for a leader must fit.
+            segment_bytes: *rng.pick(&[24, 32, 64]) * 1024,
             retention_bytes: *rng.pick(&[0, 4096, 32 * 1024]),
         };
         let minority_stays_down = nodes > 2 && rng.one_in(4);
