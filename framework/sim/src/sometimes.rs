@@ -111,9 +111,17 @@ situations! {
 }
 
 /// How often each situation was reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reached {
     counts: [u64; Situation::ALL.len()],
+}
+
+impl Default for Reached {
+    fn default() -> Self {
+        Self {
+            counts: [0; Situation::ALL.len()],
+        }
+    }
 }
 
 impl Reached {
