@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use repertoire_core::{
-    ConfigEpoch, EntryId, ErrorKind, LeaderEpoch, Lsn, NodeId, Position, Retry, WriteOutcome,
+    ConfigEpoch, EntryId, ErrorKind, LeaderEpoch, Lsn, NodeId, Position, Retry, TokenFault,
+    WriteOutcome,
 };
 
 /// An example of a kind, with what the kind means and where it comes from.
@@ -178,6 +179,16 @@ fn of_nodes() -> Vec<Explained> {
             K::FolderInUse,
             "Another process works on the data folder: one node, one folder, one process. The lock \
              ends with its process, also when that crashes.",
+        ),
+        (
+            K::InvalidToken {
+                fault: TokenFault::Forged,
+            },
+            "A session token was handed in that no node of this cluster sealed, or that cannot be \
+             read. The message says which: *its seal does not match* (forged, damaged, or sealed \
+             with a key that was given up), *it belongs to* another cluster, its version is not \
+             read, it is longer than 4096 bytes, or it is no token at all. A token whose write \
+             was discarded by a failover is in order; the read that uses it ends with `RPT-0007`.",
         ),
     ]
 }

@@ -19,10 +19,10 @@ use crate::{Chain, Message};
 const HELD_MAX: usize = 4096;
 
 /// What a read waits for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Wait {
-    /// This replica has applied that record.
-    Contains(EntryId),
+    /// This replica has applied these records.
+    Contains(Box<[EntryId]>),
     /// The head has committed what its former selves ordered.
     Ready,
 }
@@ -47,7 +47,8 @@ impl Chain {
                 return;
             }
             ReadLevel::Leader => Wait::Ready,
-            ReadLevel::Session(Position::Entry(need)) => Wait::Contains(*need),
+            ReadLevel::Session(Position::Entry(need)) => Wait::Contains([*need].into()),
+            ReadLevel::Session(Position::Entries(needs)) => Wait::Contains(needs.as_slice().into()),
             ReadLevel::Session(Position::Frontier(_) | Position::Dots(_)) => {
                 fx.reads.push(self.refuse(ticket, ErrorKind::Malformed));
                 return;
@@ -65,7 +66,7 @@ impl Chain {
     /// Decides the reads that wait, after more was applied.
     pub(crate) fn decide_held(&mut self, fx: &mut Effects<Message>) {
         for (ticket, wait) in std::mem::take(&mut self.reads.0) {
-            match self.decide(ticket, wait) {
+            match self.decide(ticket, &wait) {
                 Some(verdict) => fx.reads.push(verdict),
                 None => self.reads.0.push_back((ticket, wait)),
             }
@@ -73,7 +74,7 @@ impl Chain {
     }
 
     // ANCHOR: read
-    fn decide(&self, ticket: Ticket, wait: Wait) -> Option<ReadVerdict> {
+    fn decide(&self, ticket: Ticket, wait: &Wait) -> Option<ReadVerdict> {
         match (wait, &self.heading) {
             (Wait::Ready, Some(heading)) => {
                 let at = self.applied;
@@ -84,16 +85,17 @@ impl Chain {
                 let hint = Some(self.place.head);
                 Some(self.refuse(ticket, ErrorKind::NotLeader { hint }))
             }
-            (Wait::Contains(need), _) => match self.log.history.contains(need, self.applied) {
-                Containment::Contained => Some(ReadVerdict::ServeAt {
-                    ticket,
-                    at: need.lsn,
-                }),
-                Containment::NotYet => None,
-                Containment::Discarded => {
+            (Wait::Contains(needs), _) => match self.log.history.missing(needs, self.applied) {
+                None => {
+                    let at = needs.iter().map(|need| need.lsn).max();
+                    let at = at.unwrap_or(self.applied);
+                    Some(ReadVerdict::ServeAt { ticket, at })
+                }
+                Some((need, Containment::Discarded)) => {
                     let need = Position::Entry(need);
                     Some(self.refuse(ticket, ErrorKind::Discarded { need }))
                 }
+                Some((_, Containment::NotYet | Containment::Contained)) => None,
             },
         }
     }

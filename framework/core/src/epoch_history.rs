@@ -88,6 +88,20 @@ impl EpochHistory {
         }
     }
 
+    /// The first of `positions` that this history, applied up to `applied`, does not contain, and
+    /// why; a discarded one before one that may still come.
+    pub fn missing(&self, positions: &[EntryId], applied: Lsn) -> Option<(EntryId, Containment)> {
+        let held = |id: &EntryId| (*id, self.contains(*id, applied));
+        let missing = || {
+            positions
+                .iter()
+                .map(held)
+                .filter(|(_, c)| *c != Containment::Contained)
+        };
+        let discarded = missing().find(|(_, c)| *c == Containment::Discarded);
+        discarded.or_else(|| missing().next())
+    }
+
     /// The last LSN of `epoch` in this history, when a later epoch follows it.
     pub fn end_of(&self, epoch: LeaderEpoch) -> Option<Lsn> {
         let next = self.starts.iter().find(|(other, _)| *other > epoch)?;

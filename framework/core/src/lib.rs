@@ -30,6 +30,7 @@ pub mod sabotage;
 mod snapshot_transfer;
 mod storage;
 mod time;
+mod token;
 mod trace_context;
 mod transport;
 
@@ -81,6 +82,10 @@ pub use storage::{
     SnapshotChunk, SnapshotHeader, Space, StateChange, StateDigest, StorageEngine, WriteBatch,
 };
 pub use time::{Mono, Now, Wall};
+pub use token::{
+    EPOCHS_MAX, GROUPS_MAX, Need, SessionPositions, SessionToken, TOKEN_KEY_LEN, TOKEN_MAX,
+    TokenFault, TokenKeys,
+};
 pub use trace_context::{TRACE_TARGET, TraceContext};
 pub use transport::{
     Channel, Delivery, LinkEvent, Outgoing, PeerWitness, Transport, TransportSink,

@@ -130,6 +130,8 @@ pub enum Position {
     Frontier(Frontier),
     /// Leaderless: the dots of single writes, with the hash of their keys.
     Dots(Vec<(u64, Dot)>),
+    /// Single-leader: records of several leaderships, all of which must be contained.
+    Entries(Vec<EntryId>),
 }
 
 impl fmt::Display for Position {
@@ -141,6 +143,10 @@ impl fmt::Display for Position {
                 write!(f, "{{{}}}", parts.collect::<Vec<_>>().join(","))
             }
             Self::Dots(dots) => write!(f, "{} dots", dots.len()),
+            Self::Entries(ids) => {
+                let parts: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                write!(f, "{{{}}}", parts.join(","))
+            }
         }
     }
 }

@@ -17,10 +17,12 @@ use crate::state::State;
 const HELD_MAX: usize = 4096;
 
 /// What a read waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Wait {
     /// The replica's history must contain this position.
     Contains(EntryId),
+    /// It must contain all of these, made by several leaderships.
+    ContainsAll(Box<[EntryId]>),
     /// The leader's first own entry must be visible (Raft §8: until then it does not know what its
     /// predecessors had acknowledged).
     Leadership,
@@ -56,7 +58,10 @@ impl SingleLeader {
                 return;
             }
             ReadLevel::Session(Position::Entry(need)) => Wait::Contains(*need),
-            ReadLevel::Session(Position::Frontier(_) | Position::Dots(_)) => {
+            ReadLevel::Session(Position::Entries(needs)) if !needs.is_empty() => {
+                Wait::ContainsAll(needs.as_slice().into())
+            }
+            ReadLevel::Session(_) => {
                 // A position of another family: the token does not belong to this keyspace.
                 fx.reads
                     .push(refused(&self.state, ticket, ErrorKind::Malformed));
@@ -83,9 +88,10 @@ impl SingleLeader {
     /// Decides the held reads again, after something became visible, was confirmed, or ended.
     pub(crate) fn decide_held(&mut self, now: Mono, fx: &mut Effects<Message>) {
         for (ticket, wait) in std::mem::take(&mut self.state.held.queue) {
+            let is_asking = matches!(wait, Wait::Confirmation(_));
             match self.decide(now, ticket, wait) {
                 Ok(verdict) => {
-                    if let (Wait::Confirmation(_), ReadVerdict::ServeAt { .. }) = (wait, &verdict) {
+                    if let (true, ReadVerdict::ServeAt { .. }) = (is_asking, &verdict) {
                         fx.count("read-confirmed", 1);
                     }
                     fx.reads.push(verdict);
@@ -113,9 +119,16 @@ impl SingleLeader {
     fn decide(&mut self, now: Mono, ticket: Ticket, wait: Wait) -> Result<ReadVerdict, Wait> {
         let elects = self.election.is_some();
         let state = &self.state;
+        let needs: &[EntryId] = match &wait {
+            Wait::Contains(need) => std::slice::from_ref(need),
+            Wait::ContainsAll(needs) => needs,
+            Wait::Leadership | Wait::Confirmation(_) => &[],
+        };
+        if !needs.is_empty() {
+            return decide_session(state, ticket, needs).ok_or(wait);
+        }
         match (wait, &mut self.part) {
-            (Wait::Contains(need), _) => decide_session(state, ticket, need).ok_or(wait),
-            (Wait::Leadership | Wait::Confirmation(_), Part::Leading(leading)) => {
+            (wait, Part::Leading(leading)) => {
                 leading.decide_read(now, elects, wait, state)?;
                 let at = state.applied;
                 Ok(ReadVerdict::ServeAt { ticket, at })
@@ -151,7 +164,7 @@ impl Leading {
         match wait {
             Wait::Confirmation(round) if self.is_confirmed_since(round) => Ok(()),
             Wait::Confirmation(_) => Err(wait),
-            Wait::Leadership | Wait::Contains(_) => {
+            Wait::Leadership | Wait::Contains(_) | Wait::ContainsAll(_) => {
                 // Only what is sent from now on tells of the time after the read came.
                 self.is_confirmation_due = true;
                 Err(Wait::Confirmation(self.round + 1))
@@ -160,17 +173,17 @@ impl Leading {
     }
 }
 
-fn decide_session(state: &State, ticket: Ticket, need: EntryId) -> Option<ReadVerdict> {
-    match state.visible_history.contains(need, state.applied) {
-        Containment::Contained => {
-            let at = need.lsn;
+fn decide_session(state: &State, ticket: Ticket, needs: &[EntryId]) -> Option<ReadVerdict> {
+    match state.visible_history.missing(needs, state.applied) {
+        None => {
+            let at = needs.iter().map(|need| need.lsn).max().unwrap_or_default();
             Some(ReadVerdict::ServeAt { ticket, at })
         }
-        Containment::NotYet => None,
-        Containment::Discarded => {
+        Some((need, Containment::Discarded)) => {
             let need = Position::Entry(need);
             Some(refused(state, ticket, ErrorKind::Discarded { need }))
         }
+        Some((_, Containment::NotYet | Containment::Contained)) => None,
     }
 }
 

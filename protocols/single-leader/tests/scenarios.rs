@@ -39,12 +39,21 @@ fn parse_level(text: &str) -> Result<ReadLevel, Box<dyn Error>> {
     Ok(match text {
         "local" => ReadLevel::Local,
         "leader" => ReadLevel::Leader,
-        position => {
-            let (lsn, epoch) = position.split_once('@').ok_or("a position is lsn@epoch")?;
-            let id = EntryId::new(LeaderEpoch(epoch.parse()?), Lsn(lsn.parse()?));
-            ReadLevel::Session(Position::Entry(id))
+        positions => {
+            let ids = positions.split('/').map(parse_position);
+            let ids = ids.collect::<Result<Vec<_>, _>>()?;
+            ReadLevel::Session(match ids.as_slice() {
+                [only] => Position::Entry(*only),
+                _ => Position::Entries(ids),
+            })
         }
     })
+}
+
+fn parse_position(text: &str) -> Result<EntryId, Box<dyn Error>> {
+    let (lsn, epoch) = text.split_once('@').ok_or("a position is lsn@epoch")?;
+    let (epoch, lsn) = (LeaderEpoch(epoch.parse()?), Lsn(lsn.parse()?));
+    Ok(EntryId::new(epoch, lsn))
 }
 
 impl Story {

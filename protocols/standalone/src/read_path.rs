@@ -1,7 +1,7 @@
 //! Reads: one replica has seen everything there is, so every level is served here.
 
 use repertoire_core::{
-    Containment, Effects, Error, ErrorKind, Position, ReadLevel, ReadVerdict, Ticket,
+    Effects, EntryId, Error, ErrorKind, Position, ReadLevel, ReadVerdict, Ticket,
 };
 
 use crate::{Message, Standalone};
@@ -12,25 +12,29 @@ impl Standalone {
         let at = self.state.applied;
         let verdict = match level {
             ReadLevel::Local | ReadLevel::Leader => ReadVerdict::ServeAt { ticket, at },
-            ReadLevel::Session(Position::Entry(need)) => {
-                match self.state.history.contains(*need, at) {
-                    Containment::Contained => ReadVerdict::ServeAt {
-                        ticket,
-                        at: need.lsn,
-                    },
-                    // Only acknowledged positions are given out, and what was acknowledged is
-                    // applied: a position ahead was lost with a log that was not synced.
-                    Containment::NotYet | Containment::Discarded => {
-                        let need = Position::Entry(*need);
-                        refused(ticket, ErrorKind::Discarded { need })
-                    }
-                }
-            }
+            ReadLevel::Session(Position::Entry(need)) => self.contained(ticket, &[*need]),
+            ReadLevel::Session(Position::Entries(needs)) => self.contained(ticket, needs),
             ReadLevel::Session(Position::Frontier(_) | Position::Dots(_)) => {
                 refused(ticket, ErrorKind::Malformed)
             }
         };
         fx.reads.push(verdict);
+    }
+
+    /// Only acknowledged positions are given out, and what was acknowledged is applied: a position
+    /// ahead was lost with a log that was not synced.
+    fn contained(&self, ticket: Ticket, needs: &[EntryId]) -> ReadVerdict {
+        let at = self.state.applied;
+        match self.state.history.missing(needs, at) {
+            None => {
+                let at = needs.iter().map(|need| need.lsn).max().unwrap_or(at);
+                ReadVerdict::ServeAt { ticket, at }
+            }
+            Some((need, _)) => {
+                let need = Position::Entry(need);
+                refused(ticket, ErrorKind::Discarded { need })
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Retry, WriteOutcome};
-use crate::{ConfigEpoch, LeaderEpoch, NodeId, Position};
+use crate::{ConfigEpoch, LeaderEpoch, NodeId, Position, TokenFault};
 
 /// What went wrong. Append-only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
@@ -114,6 +114,12 @@ pub enum ErrorKind {
     /// Another process works on the data folder.
     #[error("the data folder is in use")]
     FolderInUse,
+    /// A session token that this cluster did not seal, or cannot read.
+    #[error("the session token is refused: {fault}")]
+    InvalidToken {
+        /// Why.
+        fault: TokenFault,
+    },
 }
 
 impl ErrorKind {
@@ -145,6 +151,7 @@ impl ErrorKind {
             Self::Application { .. } => "RPT-0023",
             Self::Unexpected => "RPT-0024",
             Self::FolderInUse => "RPT-0025",
+            Self::InvalidToken { .. } => "RPT-0026",
         }
     }
 
@@ -174,7 +181,8 @@ impl ErrorKind {
             | Self::ShuttingDown
             | Self::IdentityRefused
             | Self::Application { .. }
-            | Self::FolderInUse => WriteOutcome::NotApplied,
+            | Self::FolderInUse
+            | Self::InvalidToken { .. } => WriteOutcome::NotApplied,
         }
     }
 
@@ -205,7 +213,8 @@ impl ErrorKind {
             | Self::IdentityRefused
             | Self::Application { .. }
             | Self::Unexpected
-            | Self::FolderInUse => Retry::No,
+            | Self::FolderInUse
+            | Self::InvalidToken { .. } => Retry::No,
         }
     }
 
@@ -237,6 +246,7 @@ impl ErrorKind {
             Self::Application { .. } => "see the message",
             Self::Unexpected => "report it",
             Self::FolderInUse => "stop the process that uses it, or name another folder",
+            Self::InvalidToken { .. } => "begin a new session; what was written stays written",
         }
     }
 }

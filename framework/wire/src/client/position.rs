@@ -4,12 +4,13 @@
 //! entry     1 | epoch u64 | lsn u64
 //! frontier  2 | count u16 | (incarnation u128 | lsn u64) * count
 //! dots      3 | count u16 | (key hash u64 | incarnation u128 | counter u64) * count
+//! entries   4 | count u16 | (epoch u64 | lsn u64) * count
 //! ```
 
 use bytes::{BufMut, BytesMut};
 use repertoire_core::cursor::Cursor;
 use repertoire_core::{
-    DecodeError, Dot, EntryId, Frontier, Incarnation, LeaderEpoch, Lsn, Position,
+    DecodeError, Dot, EPOCHS_MAX, EntryId, Frontier, Incarnation, LeaderEpoch, Lsn, Position,
 };
 
 /// Most origins or dots of a position on the wire. Sessions escalate long before.
@@ -18,6 +19,7 @@ pub const POSITION_ENTRIES_MAX: usize = 1024;
 const ENTRY: u8 = 1;
 const FRONTIER: u8 = 2;
 const DOTS: u8 = 3;
+const ENTRIES: u8 = 4;
 
 /// Appends a position.
 ///
@@ -44,6 +46,13 @@ pub(crate) fn put_position(out: &mut BytesMut, position: &Position) {
                 out.put_u64_le(*hash);
                 out.put_u128_le(dot.incarnation.0);
                 out.put_u64_le(dot.counter);
+            }
+        }
+        Position::Entries(ids) => {
+            out.put_u8(ENTRIES);
+            put_count(out, ids.len());
+            for id in ids.iter().take(POSITION_ENTRIES_MAX) {
+                put_entry_id(out, *id);
             }
         }
     }
@@ -90,11 +99,26 @@ pub(crate) fn take_position(cursor: &mut Cursor<'_>) -> Result<Position, DecodeE
             }
             Ok(Position::Dots(dots))
         }
+        ENTRIES => take_entries(cursor),
         other => Err(DecodeError::Invalid {
             field: "position",
             value: other.into(),
         }),
     }
+}
+
+/// Sessions keep few leaderships; more are refused, because dropping one would drop a guarantee.
+fn take_entries(cursor: &mut Cursor<'_>) -> Result<Position, DecodeError> {
+    let count = cursor.u16("entries")?;
+    if usize::from(count) > EPOCHS_MAX {
+        return Err(DecodeError::TooLong {
+            field: "entries",
+            len: count.into(),
+            max: EPOCHS_MAX as u64,
+        });
+    }
+    let entries = (0..count).map(|_| take_entry_id(cursor));
+    entries.collect::<Result<_, _>>().map(Position::Entries)
 }
 
 fn put_count(out: &mut BytesMut, count: usize) {
@@ -118,9 +142,23 @@ fn take_count(cursor: &mut Cursor<'_>) -> Result<u16, DecodeError> {
 mod tests {
     use bytes::BytesMut;
     use repertoire_core::cursor::Cursor;
-    use repertoire_core::{Dot, EntryId, Frontier, Incarnation, LeaderEpoch, Lsn, Position};
+    use repertoire_core::{
+        DecodeError, Dot, EPOCHS_MAX, EntryId, Frontier, Incarnation, LeaderEpoch, Lsn, Position,
+    };
 
     use super::{put_position, take_position};
+
+    #[test]
+    fn more_leaderships_than_a_session_keeps_are_refused() {
+        let mut out = BytesMut::new();
+        let ids = vec![EntryId::new(LeaderEpoch(1), Lsn(2)); EPOCHS_MAX + 1];
+        put_position(&mut out, &Position::Entries(ids));
+        let taken = take_position(&mut Cursor::new(&out));
+        assert!(matches!(
+            taken,
+            Err(DecodeError::TooLong { len: 5, max: 4, .. })
+        ));
+    }
 
     #[test]
     fn positions_survive_the_round_trip() {
@@ -135,6 +173,7 @@ mod tests {
             Position::Entry(EntryId::new(LeaderEpoch(7), Lsn(8))),
             Position::Frontier(frontier),
             Position::Dots(vec![(3, dot)]),
+            Position::Entries(vec![EntryId::new(LeaderEpoch(1), Lsn(2)); EPOCHS_MAX]),
         ] {
             let mut out = BytesMut::new();
             put_position(&mut out, &position);

@@ -1,7 +1,8 @@
 //! One error of every kind.
 
 use repertoire_core::{
-    ConfigEpoch, EntryId, Error, ErrorKind, LeaderEpoch, Lsn, NodeId, Position, WriteOutcome,
+    ClusterId, ConfigEpoch, EntryId, Error, ErrorKind, LeaderEpoch, Lsn, NodeId, Position,
+    TokenFault, WriteOutcome,
 };
 
 /// One error of every kind, in the order of their codes.
@@ -46,6 +47,23 @@ pub(crate) fn every_error() -> Vec<Error> {
         },
         ErrorKind::Unexpected,
         ErrorKind::FolderInUse,
+        ErrorKind::InvalidToken {
+            fault: TokenFault::TooLong { len: 2, max: 1 },
+        },
+        ErrorKind::InvalidToken {
+            fault: TokenFault::Malformed,
+        },
+        ErrorKind::InvalidToken {
+            fault: TokenFault::Forged,
+        },
+        ErrorKind::InvalidToken {
+            fault: TokenFault::Foreign {
+                cluster: Box::new(ClusterId(0x1122)),
+            },
+        },
+        ErrorKind::InvalidToken {
+            fault: TokenFault::Outdated { version: 0 },
+        },
     ];
     let error = |kind| {
         Error::new(kind, "put")

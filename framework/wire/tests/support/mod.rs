@@ -126,7 +126,7 @@ fn trace() -> Option<TraceContext> {
     TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 }
 
-fn positions() -> [(&'static str, Position); 3] {
+fn positions() -> [(&'static str, Position); 4] {
     let mut frontier = Frontier::default();
     frontier.raise(Incarnation(1), Lsn(2));
     frontier.raise(Incarnation(u128::MAX), Lsn(u64::MAX));
@@ -141,6 +141,13 @@ fn positions() -> [(&'static str, Position); 3] {
         ),
         ("frontier", Position::Frontier(frontier)),
         ("dots", Position::Dots(vec![(0xdead_beef, dot), (1, dot)])),
+        (
+            "entries",
+            Position::Entries(vec![
+                EntryId::new(LeaderEpoch(5), Lsn(6)),
+                EntryId::new(LeaderEpoch(7), Lsn(8)),
+            ]),
+        ),
     ]
 }
 
@@ -228,12 +235,16 @@ fn reads(level: &ReadLevel, trace: Option<TraceContext>) -> Bytes {
 
 fn replies() -> Vec<Sample> {
     let mut all = vec![("replies-outcomes".into(), outcomes())];
-    let mut errors = RepliesBuilder::new();
-    for (request, error) in (1..).zip(every_error()) {
-        // Every second number, so that no two errors become a run.
-        errors.push(2 * request, Outcome::Failed(Box::new(error)));
+    let mut first = every_error();
+    let of_tokens = first.split_off(25);
+    for (name, kinds) in [("errors", first), ("errors-of-tokens", of_tokens)] {
+        let mut errors = RepliesBuilder::new();
+        for (request, error) in (1..).zip(kinds) {
+            // Every second number, so that no two errors become a run.
+            errors.push(2 * request, Outcome::Failed(Box::new(error)));
+        }
+        all.push((format!("replies-{name}"), only(&mut errors)));
     }
-    all.push(("replies-errors".into(), only(&mut errors)));
     for (name, result) in [
         ("ok", Ok(Bytes::from_static(b"{\"leader\":1}"))),
         ("failed", Err(Box::new(every_error().swap_remove(0)))),
@@ -284,8 +295,10 @@ fn outcomes() -> Bytes {
         Answer::Digest(0x0102),
         Answer::Count(12),
     ];
+    // An answer was read in one history: it never names entries of several.
     let positions = positions()
         .into_iter()
+        .take(3)
         .map(|(_, position)| position)
         .cycle();
     for ((request, answer), position) in (300..).zip(answers).zip(positions) {
