@@ -205,6 +205,7 @@ impl Stage {
             ReadLevel::Local => "",
             ReadLevel::Leader => " (leader)",
             ReadLevel::Session(_) => " (session)",
+            ReadLevel::Bounded(_) => " (bounded)",
         };
         let number = self.ask(format!("get {key}{shown}"));
         let request = ReadRequest {

@@ -59,8 +59,10 @@ fn of_the_cluster() -> Vec<Explained> {
                 have: at(1, 40),
                 need: at(1, 42),
             },
-            "A `session` read asked a replica for a position that it has not applied. It waits \
-             until the deadline before it says so.",
+            "A `session` read asked a replica for a position that it has not applied: it waits until \
+             the deadline before it says so. Or a `bounded` read asked a follower that cannot prove \
+             to be as fresh: it says so at once, with the age that it can prove. Our client asks \
+             the leader next.",
         ),
         (
             K::Discarded { need: at(1, 42) },

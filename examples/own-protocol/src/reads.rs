@@ -46,7 +46,8 @@ impl Chain {
                 fx.reads.push(ReadVerdict::ServeAt { ticket, at });
                 return;
             }
-            ReadLevel::Leader => Wait::Ready,
+            // Only the head can tell how far others have got.
+            ReadLevel::Leader | ReadLevel::Bounded(_) => Wait::Ready,
             ReadLevel::Session(Position::Entry(need)) => Wait::Contains([*need].into()),
             ReadLevel::Session(Position::Entries(needs)) => Wait::Contains(needs.as_slice().into()),
             ReadLevel::Session(Position::Frontier(_) | Position::Dots(_)) => {

@@ -338,10 +338,11 @@ impl<M: Machine> Host<M> {
     /// Ends requests whose deadline has passed. Returns the next deadline.
     pub fn expire(&mut self, now: Now) -> Mono {
         let mut next = self.pipeline.expire(now.mono);
-        next = next.min(
-            self.reads
-                .expire(self.group, now.mono, &mut self.out.replies),
-        );
+        next =
+            next.min(
+                self.reads
+                    .expire(self.group, self.applied, now.mono, &mut self.out.replies),
+            );
         let detail = match self.admission {
             Admission::Open => "the log waited for a checkpoint",
             Admission::Paused => "the leader was about to hand over",

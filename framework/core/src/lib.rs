@@ -70,7 +70,7 @@ pub use protocol::{
 };
 pub use registry::{BootFn, EngineFactory, EngineSpec, ProtocolFactory, Registry};
 pub use request::{
-    Answer, Outcome, ReadLevel, ReadQuery, ReadRequest, Reply, ReplyHandle, RequestId, Row,
+    Answer, Lag, Outcome, ReadLevel, ReadQuery, ReadRequest, Reply, ReplyHandle, RequestId, Row,
     WriteRequest,
 };
 pub use resolver::{Conflict, Resolution, ResolveError, Resolver};

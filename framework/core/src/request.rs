@@ -1,5 +1,7 @@
 //! Requests of clients and what becomes of them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,39 @@ pub enum ReadLevel {
     Session(Position),
     /// What the leader has acknowledged: linearizable per key.
     Leader,
+    /// A replica that can prove to lag no more than this; `NotCaughtUp` from one that cannot.
+    Bounded(Lag),
+}
+
+/// How far behind an answer may be.
+///
+/// ```
+/// use std::time::Duration;
+/// use repertoire_core::{Lag, ReadLevel};
+///
+/// let level = ReadLevel::Bounded(Lag::of(Duration::from_millis(500)));
+/// let stricter = ReadLevel::Bounded(Lag { records_max: Some(100), ..Lag::of(Duration::from_secs(2)) });
+/// assert_ne!(level, stricter);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lag {
+    /// Every write that was acknowledged at least this long before the read arrived is seen. The
+    /// replica measures it with its own monotonic clock, without comparing clocks of two machines.
+    /// Milliseconds count on the wire; what is below is rounded down.
+    pub age_max: Duration,
+    /// At most this many records are missing of those that the leader had when the replica last
+    /// heard of it; nothing leaves it to `age_max`.
+    pub records_max: Option<u64>,
+}
+
+impl Lag {
+    /// A bound in time alone.
+    pub const fn of(age_max: Duration) -> Self {
+        Self {
+            age_max,
+            records_max: None,
+        }
+    }
 }
 
 /// What to read.

@@ -81,6 +81,10 @@ pub enum Bug {
     SessionOutlived,
     /// The checksum of a record's payload is not compared.
     PayloadUnchecked,
+    /// A replica answers a session whatever the session has seen.
+    SessionTokenIgnored,
+    /// A follower counts as caught up for as long as nobody tells it otherwise.
+    SilenceCountsAsCaughtUp,
     /// A vote is given before it is durable.
     VoteBeforeDurable,
     /// A replica votes twice in one epoch.
@@ -107,7 +111,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 49] = [
         Self::LeaderAcksBeforeDurable,
         Self::FollowerAcksBeforeDurable,
         Self::AckUnmatchedSuffix,
@@ -144,6 +148,8 @@ impl Bug {
         Self::OverdueWriteForgotten,
         Self::SessionOutlived,
         Self::PayloadUnchecked,
+        Self::SessionTokenIgnored,
+        Self::SilenceCountsAsCaughtUp,
         Self::VoteBeforeDurable,
         Self::SecondVoteInEpoch,
         Self::VoteForOlderLog,

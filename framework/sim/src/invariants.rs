@@ -20,6 +20,7 @@ pub(crate) mod order;
 pub(crate) mod prefix_reads;
 pub(crate) mod recovery;
 pub(crate) mod sessions;
+pub(crate) mod staleness;
 pub(crate) mod state_machine;
 
 /// A broken promise.

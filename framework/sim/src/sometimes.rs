@@ -72,6 +72,8 @@ situations! {
     FollowerRefusedLeaderRead "follower-refused-leader-read" Copies,
     /// A session read waited for its position, and was answered.
     SessionReadWaited "session-read-served-at-follower" Copies,
+    /// A follower proved that it lags no more than a read allowed.
+    BoundedReadAtFollower "bounded-read-served-at-follower" Copies,
     /// A compare-and-set met another value.
     Conflict "compare-and-set-conflict" Nothing,
     /// An expired key was removed by a logged delete.

@@ -12,8 +12,8 @@ use repertoire_core::{
 };
 
 use crate::message::{
-    Ack, Append, Fenced, Message, Quiesce, RecoveryAnswer, RecoveryRequest, Reject, TakeOver, Vote,
-    VoteRequest,
+    Ack, Append, Fenced, Heard, Message, Quiesce, RecoveryAnswer, RecoveryRequest, Reject,
+    TakeOver, Vote, VoteRequest,
 };
 
 /// Most entries in one message: a bound on the work that one message can cause.
@@ -60,6 +60,8 @@ pub enum Head {
     BlankVote(Vote),
     /// See [`Quiesce`].
     Quiesce(Quiesce),
+    /// An [`Append`] without entries that says what the leader has heard.
+    Beat(AppendHead, Heard),
 }
 
 /// Serde for a fixed array that is longer than the 32 elements serde itself knows.
@@ -117,6 +119,9 @@ impl Append {
         {
             return (Head::AppendOne(head, entry.encode_head()), entry.body);
         }
+        if let (Some(heard), true) = (self.heard, self.entries.is_empty()) {
+            return (Head::Beat(head, heard), Bytes::new());
+        }
         let packed = u16::try_from(self.entries.len()).unwrap_or(u16::MAX);
         let len = self.entries.iter().map(Entry::encoded_len).sum();
         let mut body = BytesMut::with_capacity(len);
@@ -126,12 +131,17 @@ impl Append {
         (Head::Append(AppendHead { packed, ..head }), body.freeze())
     }
 
-    fn from_parts(head: AppendHead, entries: Vec<Entry>) -> Result<Message, DecodeError> {
+    fn from_parts(
+        head: AppendHead,
+        heard: Option<Heard>,
+        entries: Vec<Entry>,
+    ) -> Result<Message, DecodeError> {
         let append = Self {
             epoch: head.epoch,
             round: head.round,
             prev: head.prev,
             commit: head.commit,
+            heard,
             entries,
         };
         append.check()?;
@@ -204,8 +214,10 @@ impl WireMessage for Message {
 
     fn from_parts(head: Head, body: Bytes) -> Result<Self, DecodeError> {
         match head {
-            Head::Append(head) => Append::from_parts(head, unpack(head.packed, body)?),
-            Head::AppendOne(head, entry) => Append::from_parts(head, vec![join(entry, body)?]),
+            Head::Append(head) => Append::from_parts(head, None, unpack(head.packed, body)?),
+            Head::AppendOne(head, entry) => {
+                Append::from_parts(head, None, vec![join(entry, body)?])
+            }
             Head::Ack(ack) => expect_empty(&body).map(|()| Self::Ack(ack)),
             Head::Reject(reject) => expect_empty(&body).map(|()| Self::Reject(reject)),
             Head::Fenced(fenced) => expect_empty(&body).map(|()| Self::Fenced(fenced)),
@@ -220,6 +232,10 @@ impl WireMessage for Message {
             }
             Head::BlankVote(vote) => expect_empty(&body).map(|()| Self::BlankVote(vote)),
             Head::Quiesce(quiesce) => expect_empty(&body).map(|()| Self::Quiesce(quiesce)),
+            Head::Beat(head, heard) => {
+                expect_empty(&body)?;
+                Append::from_parts(head, Some(heard), Vec::new())
+            }
         }
     }
 

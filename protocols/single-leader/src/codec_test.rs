@@ -23,6 +23,7 @@ fn append(entries: Vec<Entry>) -> Message {
         round: 5,
         prev: EntryId::new(LeaderEpoch(1), Lsn(3)),
         commit: Lsn(2),
+        heard: None,
         entries,
     })
 }
@@ -86,6 +87,14 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         is_empty: false,
         leads_upto: Some(Lsn(4)),
     });
+    let beat = Message::Append(Append {
+        epoch: LeaderEpoch(2),
+        round: 5,
+        prev: EntryId::new(LeaderEpoch(1), Lsn(3)),
+        commit: Lsn(2),
+        heard: Some(Heard { boot: 9, round: 12 }),
+        entries: Vec::new(),
+    });
     for (message, head, body) in [
         (append(Vec::new()), "00020501030200".to_owned(), ""),
         (
@@ -103,6 +112,7 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         (blank, "0a03000102".to_owned(), ""),
         (question, "0809".to_owned(), ""),
         (answer, "09090301000104".to_owned(), ""),
+        (beat, "0b020501030200090c".to_owned(), ""),
     ] {
         let encoded = message.encode();
         assert_eq!(
@@ -148,6 +158,7 @@ fn nothing_follows_the_last_number_there_is() {
         round: 5,
         prev: EntryId::new(LeaderEpoch(1), Lsn(u64::MAX)),
         commit: Lsn(2),
+        heard: None,
         entries: vec![entry(2, 1, 1, b"wraps")],
     });
     assert!(Message::decode(message.encode()).is_err());

@@ -4,6 +4,7 @@ use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{Effects, EntryId, LeaderEpoch, Lsn, Mono, NodeId, SnapshotOrder};
 
 use crate::Message;
+use crate::freshness::Freshness;
 use crate::message::{Ack, Append, Fenced, Reject, Standing};
 use crate::plugin::Timer;
 use crate::state::State;
@@ -29,6 +30,8 @@ pub(crate) struct Following {
     /// What was applied here contradicts the leader's history: nothing moves until a snapshot of
     /// the leader replaces it.
     is_halted: bool,
+    /// How far it is behind the leader.
+    pub(crate) freshness: Freshness,
 }
 
 impl Following {
@@ -66,6 +69,9 @@ impl Following {
             self.obey(from, append.epoch, state, fx);
         }
         self.round = self.round.max(append.round);
+        if let Some(heard) = append.heard.filter(|heard| heard.boot == state.boot) {
+            self.freshness.heard(heard.round, append.commit);
+        }
         let standing = Standing {
             epoch: append.epoch,
             boot: state.boot,
@@ -195,14 +201,16 @@ impl Following {
             self.matched
         };
         state.apply_upto(self.leader_commit.min(limit), fx);
+        self.freshness.advance(state.applied);
     }
 
     /// Answers the batch: once, and not before the authority that it answers is durable.
-    pub(crate) fn answer(&mut self, state: &State, fx: &mut Effects<Message>) {
+    pub(crate) fn answer(&mut self, now: Mono, state: &State, fx: &mut Effects<Message>) {
         let (true, Some(leader)) = (state.is_established(), state.hard.leader) else {
             return;
         };
         if let Some(reject) = self.reject.take() {
+            self.freshness.answered(reject.standing.round, now);
             fx.send(leader, Message::Reject(reject));
         }
         let (received, durable) = self.holds(state);
@@ -212,6 +220,7 @@ impl Following {
         self.owes_ack = false;
         self.reported = durable;
         let ack = self.ack(received, durable, state);
+        self.freshness.answered(ack.standing.round, now);
         fx.send(leader, Message::Ack(ack));
     }
 

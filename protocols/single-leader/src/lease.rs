@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use repertoire_core::Mono;
 
+use crate::config::Failover;
 use crate::leading::Leading;
 use crate::state::State;
 
@@ -86,6 +87,13 @@ impl Leading {
         let lease = state.config.election_timeout() * 9 / 10;
         let confirmed = self.confirmed_at(now);
         confirmed.is_some_and(|at| now.since(at) < lease)
+    }
+
+    /// Whether everything that anybody has acknowledged by now is visible here: this replica leads,
+    /// nobody else can have been elected, and what its predecessors acknowledged is visible.
+    pub(crate) fn is_certain(&self, now: Mono, state: &State) -> bool {
+        let elects = state.config.failover == Failover::Elect;
+        self.is_ready(state) && (!elects || self.holds_lease(now, state))
     }
 
     /// Whether a majority has answered message `round` or a later one.

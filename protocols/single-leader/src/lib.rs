@@ -7,6 +7,7 @@ mod discards;
 mod election;
 mod electorate;
 mod following;
+mod freshness;
 mod in_flight;
 mod inspect;
 mod leading;
@@ -30,7 +31,7 @@ mod write_path;
 pub use codec::{AppendHead, Head};
 pub use config::{Config, Failover, NAME};
 pub use message::{
-    Ack, Append, Fenced, Message, Quiesce, RecoveryAnswer, RecoveryRequest, Reject, Stage,
+    Ack, Append, Fenced, Heard, Message, Quiesce, RecoveryAnswer, RecoveryRequest, Reject, Stage,
     Standing, TakeOver, Vote, VoteRequest,
 };
 pub use plugin::{Timer, register};

@@ -29,6 +29,8 @@ pub struct Append {
     pub prev: EntryId,
     /// Everything up to here is visible at the leader.
     pub commit: Lsn,
+    /// What the leader had heard of the receiver by then, if it certainly led: dates `commit`.
+    pub heard: Option<Heard>,
     /// Consecutive entries after `prev`.
     pub entries: Vec<Entry>,
 }
@@ -56,8 +58,20 @@ impl Quiesce {
             prev: self.last,
             commit: self.last.lsn,
             entries: Vec::new(),
+            heard: None,
         }
     }
+}
+
+/// The newest answer of a follower that its leader had when it said how much is visible. Whatever was
+/// acknowledged before the follower sent that answer, is visible by what the leader says: so a
+/// follower dates what it hears by its own clock, however long messages travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// The boot of the follower that answered.
+    pub boot: u64,
+    /// The message that it answered.
+    pub round: u64,
 }
 
 /// How a follower stands with the leader of an epoch; part of its answers.

@@ -16,7 +16,7 @@
 use repertoire_core::{Lsn, Mono, NodeId, Ticket};
 
 use crate::in_flight::InFlight;
-use crate::message::{Ack, Standing};
+use crate::message::{Ack, Heard, Standing};
 
 /// What is sent to a follower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub(crate) struct Progress {
     /// The newest message that it has answered, and when that was sent.
     pub(crate) round_answered: u64,
     pub(crate) confirmed_at: Option<Mono>,
+    /// The newest message that its present boot has answered.
+    pub(crate) heard: Option<Heard>,
 }
 
 impl Progress {
@@ -102,6 +104,7 @@ impl Progress {
             rewound_at: None,
             round_answered: 0,
             confirmed_at: None,
+            heard: None,
         }
     }
 
@@ -116,6 +119,7 @@ impl Progress {
         if self.boot == Some(standing.boot) {
             return true;
         }
+        self.heard = None;
         let is_first = self.boot.replace(standing.boot).is_none();
         if is_first {
             return true;
@@ -127,7 +131,13 @@ impl Progress {
     }
 
     /// The follower obeyed this leadership when it had message `round`, which was sent at `at`.
-    pub(crate) fn answered(&mut self, round: u64, at: Option<Mono>) {
+    pub(crate) fn answered(&mut self, standing: Standing, at: Option<Mono>) {
+        let Standing { boot, round, .. } = standing;
+        let newest = self.heard.map_or(round, |heard| heard.round.max(round));
+        self.heard = Some(Heard {
+            boot,
+            round: newest,
+        });
         self.round_answered = self.round_answered.max(round);
         self.confirmed_at = self.confirmed_at.max(at);
     }

@@ -173,11 +173,12 @@ impl Leading {
         if !was_quiescent || !self.is_active() {
             return;
         }
+        let is_certain = self.is_certain(now, state);
         let Self {
             followers, round, ..
         } = self;
         for follower in followers.iter_mut().filter(|follower| follower.is_up) {
-            send_empty(follower, round, state, fx);
+            send_empty(follower, round, is_certain, state, fx);
         }
         self.date_messages(now, state);
         fx.set_timer_in(Timer::Heartbeat, now, state.config.heartbeat());

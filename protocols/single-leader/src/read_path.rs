@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 
 use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
-    Containment, Effects, EntryId, ErrorKind, Lsn, Mono, Position, ReadLevel, ReadVerdict, Ticket,
+    Containment, Effects, EntryId, ErrorKind, Lag, Lsn, Mono, Position, ReadLevel, ReadVerdict,
+    Ticket,
 };
 
 use crate::Message;
+use crate::following::Following;
 use crate::leading::Leading;
 use crate::replica::{Part, SingleLeader};
 use crate::state::State;
@@ -68,6 +70,15 @@ impl SingleLeader {
                 return;
             }
             ReadLevel::Leader => Wait::Leadership,
+            ReadLevel::Bounded(lag) => match &self.part {
+                // A leader that could not prove that it leads could not prove how far it lags.
+                Part::Leading(_) => Wait::Leadership,
+                Part::Following(following) => {
+                    let verdict = decide_bounded(&self.state, following, now, ticket, lag);
+                    fx.reads.push(verdict);
+                    return;
+                }
+            },
         };
         let wait = match self.decide(now, ticket, wait) {
             Ok(verdict) => {
@@ -173,7 +184,37 @@ impl Leading {
     }
 }
 
+fn decide_bounded(
+    state: &State,
+    following: &Following,
+    now: Mono,
+    ticket: Ticket,
+    lag: &Lag,
+) -> ReadVerdict {
+    let freshness = &following.freshness;
+    let at = state.applied;
+    if !following.is_halted() && freshness.is_within(lag, at, now) {
+        return ReadVerdict::ServeAt { ticket, at };
+    }
+    let epoch = state.visible_history.epoch_at(at);
+    let have = Position::Entry(EntryId::new(epoch, at));
+    let need = freshness.visible().max(at);
+    let need = Position::Entry(EntryId::new(state.hard.epoch.max(epoch), need));
+    let error = state.error(ErrorKind::NotCaughtUp { have, need }, "read");
+    let age = freshness.age(now);
+    let age = age.map_or("unknown".to_owned(), |age| format!("{}ms", age.as_millis()));
+    let error = error
+        .with("age", age)
+        .with("age_max", format!("{}ms", lag.age_max.as_millis()));
+    let error = Box::new(error);
+    ReadVerdict::Refused { ticket, error }
+}
+
 fn decide_session(state: &State, ticket: Ticket, needs: &[EntryId]) -> Option<ReadVerdict> {
+    if planted(Bug::SessionTokenIgnored) {
+        let at = state.applied;
+        return Some(ReadVerdict::ServeAt { ticket, at });
+    }
     match state.visible_history.missing(needs, state.applied) {
         None => {
             let at = needs.iter().map(|need| need.lsn).max().unwrap_or_default();

@@ -101,7 +101,7 @@ impl SingleLeader {
             }
             Part::Following(following) => {
                 following.advance(&mut self.state, fx);
-                following.answer(&self.state, fx);
+                following.answer(now.mono, &self.state, fx);
             }
         }
         self.remember(now.mono, fx);
@@ -236,7 +236,7 @@ impl SingleLeader {
             }
             (Some(Timer::Election), Part::Following(_)) => self.on_election_timer(now, fx),
             (Some(Timer::CommitNotice), Part::Leading(leading)) => {
-                leading.on_commit_notice(&self.state, fx);
+                leading.on_commit_notice(now.mono, &self.state, fx);
             }
             (Some(Timer::Fetch), Part::Following(following)) => {
                 following.fetch(now.mono, &self.state, fx);

@@ -51,7 +51,7 @@ impl Leading {
             return;
         };
         match follower.phase {
-            Phase::Probe if !follower.is_asked => send_empty(follower, round, state, fx),
+            Phase::Probe if !follower.is_asked => send_empty(follower, round, false, state, fx),
             Phase::Probe | Phase::Snapshot { .. } => {}
             Phase::Replicate => replicate(follower, round, now, state, fx),
         }
@@ -69,6 +69,7 @@ impl Leading {
             return;
         }
         fx.set_timer_in(Timer::Heartbeat, now.mono, heartbeat);
+        let is_certain = self.is_certain(now.mono, state);
         let Self {
             followers, round, ..
         } = self;
@@ -92,7 +93,7 @@ impl Leading {
                 }
                 Phase::Probe | Phase::Replicate | Phase::Snapshot { .. } => {}
             }
-            send_empty(follower, round, state, fx);
+            send_empty(follower, round, is_certain, state, fx);
         }
         self.date_messages(now.mono, state);
     }
@@ -111,20 +112,21 @@ impl Leading {
             followers, round, ..
         } = self;
         for follower in followers.iter_mut().filter(|follower| follower.is_up) {
-            send_empty(follower, round, state, fx);
+            send_empty(follower, round, false, state, fx);
         }
         self.date_messages(now, state);
     }
 
     /// Tells followers what has become visible, when no entries took the news along.
-    pub(crate) fn on_commit_notice(&mut self, state: &State, fx: &mut Effects<Message>) {
+    pub(crate) fn on_commit_notice(&mut self, now: Mono, state: &State, fx: &mut Effects<Message>) {
         self.is_notice_due = false;
+        let is_certain = self.is_certain(now, state);
         let Self {
             followers, round, ..
         } = self;
         for follower in followers.iter_mut().filter(|follower| follower.is_up) {
             if follower.phase == Phase::Replicate && follower.commit_sent < state.applied {
-                send_empty(follower, round, state, fx);
+                send_empty(follower, round, is_certain, state, fx);
             }
         }
     }
@@ -148,7 +150,7 @@ impl Leading {
         if !follower.admits(standing, latest, last) {
             return None;
         }
-        follower.answered(standing.round, sent);
+        follower.answered(standing, sent);
         self.is_confirmed_anew = true;
         Some(follower)
     }

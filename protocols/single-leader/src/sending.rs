@@ -5,7 +5,7 @@ use repertoire_core::{Effects, Entry, EntryId, LogRead, Lsn, Mono};
 use crate::Message;
 use crate::codec::ENTRIES_MAX;
 use crate::local_log::STREAM;
-use crate::message::Append;
+use crate::message::{Append, Heard};
 use crate::progress::{Phase, Progress};
 use crate::state::State;
 
@@ -76,13 +76,15 @@ pub(crate) fn send_entries(
     let prev = state.log.id_at(Lsn(first.first.0.saturating_sub(1)));
     let bytes = entries.iter().map(Entry::encoded_len).sum::<usize>() as u64;
     follower.sent(last.last_lsn(), bytes, now);
-    send(follower, round, prev, entries, state, fx);
+    send(follower, round, (prev, None), entries, state, fx);
 }
 
-/// A heartbeat, a probe, or news of what became visible: what differs is the record named.
+/// A heartbeat, a probe, or news of what became visible: what differs is the record named. A leader
+/// that is certain to lead says what it has heard of the follower, too.
 pub(crate) fn send_empty(
     follower: &mut Progress,
     round: &mut u64,
+    is_certain: bool,
     state: &State,
     fx: &mut Effects<Message>,
 ) {
@@ -95,13 +97,14 @@ pub(crate) fn send_empty(
         Phase::Replicate => state.log.id_at(follower.received),
         Phase::Snapshot { .. } => EntryId::ZERO,
     };
-    send(follower, round, prev, Vec::new(), state, fx);
+    let heard = follower.heard.filter(|_| is_certain);
+    send(follower, round, (prev, heard), Vec::new(), state, fx);
 }
 
 fn send(
     follower: &mut Progress,
     round: &mut u64,
-    prev: EntryId,
+    (prev, heard): (EntryId, Option<Heard>),
     entries: Vec<Entry>,
     state: &State,
     fx: &mut Effects<Message>,
@@ -113,6 +116,7 @@ fn send(
         round: *round,
         prev,
         commit: state.applied,
+        heard,
         entries,
     };
     fx.send(follower.node, Message::Append(append));

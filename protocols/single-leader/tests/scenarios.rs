@@ -10,11 +10,12 @@ mod harness;
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use goldenscript::{Command, Context, Runner};
 use harness::{Cluster, descriptor};
 use repertoire_core::{
-    Acks, Durability, EntryId, LeaderEpoch, Lsn, PeerEvent, Position, ReadLevel, Role,
+    Acks, Durability, EntryId, Lag, LeaderEpoch, Lsn, PeerEvent, Position, ReadLevel, Role,
 };
 
 /// Runs the commands of one script.
@@ -39,6 +40,10 @@ fn parse_level(text: &str) -> Result<ReadLevel, Box<dyn Error>> {
     Ok(match text {
         "local" => ReadLevel::Local,
         "leader" => ReadLevel::Leader,
+        bound if bound.starts_with("within/") => {
+            let age_max = Duration::from_millis(bound.trim_start_matches("within/").parse()?);
+            ReadLevel::Bounded(Lag::of(age_max))
+        }
         positions => {
             let ids = positions.split('/').map(parse_position);
             let ids = ids.collect::<Result<Vec<_>, _>>()?;

@@ -11,7 +11,9 @@ impl Standalone {
     pub(crate) fn on_read(&mut self, ticket: Ticket, level: &ReadLevel, fx: &mut Effects<Message>) {
         let at = self.state.applied;
         let verdict = match level {
-            ReadLevel::Local | ReadLevel::Leader => ReadVerdict::ServeAt { ticket, at },
+            ReadLevel::Local | ReadLevel::Leader | ReadLevel::Bounded(_) => {
+                ReadVerdict::ServeAt { ticket, at }
+            }
             ReadLevel::Session(Position::Entry(need)) => self.contained(ticket, &[*need]),
             ReadLevel::Session(Position::Entries(needs)) => self.contained(ticket, needs),
             ReadLevel::Session(Position::Frontier(_) | Position::Dots(_)) => {

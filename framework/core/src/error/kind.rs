@@ -191,11 +191,11 @@ impl ErrorKind {
         match self {
             Self::NotLeader { .. }
             | Self::Fenced { .. }
+            | Self::NotCaughtUp { .. }
             | Self::ShuttingDown
             | Self::StorageFailed => Retry::Elsewhere,
             Self::Unavailable
             | Self::Timeout
-            | Self::NotCaughtUp { .. }
             | Self::Overloaded
             | Self::StaleDescriptor { .. }
             | Self::StorageFull => Retry::SameRequest,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    EntryId, Error, ErrorKind, GroupId, Lsn, Mono, Outcome, ReadRequest, Reply, StateDigest,
-    Ticket, WriteOutcome,
+    EntryId, Error, ErrorKind, GroupId, Lsn, Mono, Outcome, Position, ReadLevel, ReadRequest,
+    Reply, StateDigest, Ticket, WriteOutcome,
 };
 
 /// What a replica stood at when it handed a read to the engine. The answer may come from another
@@ -76,12 +76,19 @@ impl ReadDesk {
         self.open.remove(&ticket)
     }
 
-    pub(super) fn expire(&mut self, group: GroupId, now: Mono, replies: &mut Vec<Reply>) -> Mono {
+    /// Ends the reads that are late; returns the next deadline. `have` is what the engine has applied.
+    pub(super) fn expire(
+        &mut self,
+        group: GroupId,
+        have: EntryId,
+        now: Mono,
+        replies: &mut Vec<Reply>,
+    ) -> Mono {
         let mut next = Mono::NEVER;
         self.open.retain(|_, request| {
             let late = request.deadline <= now;
             if late {
-                let error = Error::new(ErrorKind::Timeout, "read")
+                let error = Error::new(too_late(&request.level, have), "read")
                     .with_outcome(WriteOutcome::NotApplied)
                     .with("group", group);
                 let outcome = Outcome::Failed(Box::new(error));
@@ -110,5 +117,16 @@ impl ReadDesk {
                 outcome,
             });
         }
+    }
+}
+
+/// A session that waited in vain hears how far the replica was.
+fn too_late(level: &ReadLevel, have: EntryId) -> ErrorKind {
+    match level {
+        ReadLevel::Session(need) => ErrorKind::NotCaughtUp {
+            have: Position::Entry(have),
+            need: need.clone(),
+        },
+        ReadLevel::Local | ReadLevel::Leader | ReadLevel::Bounded(_) => ErrorKind::Timeout,
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Level {
     /// Of the session: at least what its client has seen.
     Session,
     Leader,
+    /// Of a replica that lags no more than this.
+    Bounded(Nanos),
 }
 
 /// What a client wants.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use repertoire_core::{Acks, EntryId, Operation, RequestId};
 
 use super::{Ask, Client, Ending, Increment, Level, Op};
-use crate::clock::Nanos;
+use crate::clock::{MILLI, Nanos};
 use crate::plan::draw_acks;
 use crate::rng::Rng;
 use crate::watch::{KeyId, KeyKind, Stamp};
@@ -82,7 +82,12 @@ impl Workload {
         }
         let kinds = if self.expiring { 4 } else { 3 };
         let kind = KeyKind::ALL[rng.index(kinds)];
-        let level = *rng.pick(&[Level::Local, Level::Session, Level::Leader, Level::Leader]);
+        let level = match rng.below(5) {
+            0 => Level::Local,
+            1 => Level::Session,
+            2 => Level::Bounded(MILLI << rng.below(12)),
+            _ => Level::Leader,
+        };
         let key = self.key(kind, rng);
         Ask::Get { key, level }
     }

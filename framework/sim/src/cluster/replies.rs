@@ -1,6 +1,6 @@
 //! What clients make of replies: done, refused, to be tried again, not known.
 
-use repertoire_core::{ClientId, ErrorKind, Outcome, Position, Retry, WriteOutcome};
+use repertoire_core::{ClientId, ErrorKind, Outcome, Position, Retry, Role, WriteOutcome};
 
 use super::event::ReplyOut;
 use super::{Event, World};
@@ -71,6 +71,18 @@ impl<C: Cast> World<'_, C> {
                 ) {
                     self.reached.note(Situation::SessionReadWaited);
                 }
+                if let Ask::Get {
+                    level: Level::Bounded(_),
+                    ..
+                } = op.ask
+                {
+                    let g = op.group;
+                    let host = &self.nodes[usize::from(node)].replicas[g].host;
+                    let role = host.as_ref().map(|host| host.vitals().role);
+                    if role == Some(Role::Follower) {
+                        self.reached.note(Situation::BoundedReadAtFollower);
+                    }
+                }
                 self.done(number);
             }
             Outcome::Failed(error) => self.on_failure(number, attempt, &error),
@@ -84,7 +96,7 @@ impl<C: Cast> World<'_, C> {
         if !matches!(
             op.ask,
             Ask::Get {
-                level: Level::Local,
+                level: Level::Local | Level::Bounded(_),
                 ..
             } | Ask::Digest
         ) {

@@ -1,7 +1,9 @@
 //! From clients to nodes: asking, retrying, giving up.
 
+use std::time::Duration;
+
 use repertoire_core::{
-    Error, ErrorKind, Mono, Outcome, Position, ReadLevel, ReadQuery, ReadRequest, WriteRequest,
+    Error, ErrorKind, Lag, Mono, Outcome, Position, ReadLevel, ReadQuery, ReadRequest, WriteRequest,
 };
 
 use super::expiry::EXPIRY_EVERY;
@@ -82,7 +84,7 @@ impl<C: Cast> World<'_, C> {
             op.ask,
             Ask::Digest
                 | Ask::Get {
-                    level: Level::Local | Level::Session,
+                    level: Level::Local | Level::Session | Level::Bounded(_),
                     ..
                 }
         );
@@ -141,6 +143,9 @@ impl<C: Cast> World<'_, C> {
                     Level::Local => ReadLevel::Local,
                     Level::Session => ReadLevel::Session(Position::Entry(op.token)),
                     Level::Leader => ReadLevel::Leader,
+                    Level::Bounded(age_max) => {
+                        ReadLevel::Bounded(Lag::of(Duration::from_nanos(age_max)))
+                    }
                 };
                 let query = ReadQuery::Get(bytes::Bytes::copy_from_slice(&key.bytes()));
                 host.read(

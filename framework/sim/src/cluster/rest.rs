@@ -13,7 +13,7 @@ use crate::client::{Ending, Op};
 use crate::invariants::ledger::Account;
 use crate::invariants::log_matching::Place;
 use crate::invariants::{
-    bounded, compare_and_set, isolation, linearizable, monotone, order, sessions,
+    bounded, compare_and_set, isolation, linearizable, monotone, order, sessions, staleness,
 };
 use crate::sometimes::Situation;
 use crate::watch::{Content, Stamp};
@@ -164,6 +164,7 @@ impl<C: Cast> World<'_, C> {
         let ops: &[Op] = &self.book.ops;
         let account = Account::new(g, ops, canon);
         linearizable::judge(g, ops, &account.registers(), &mut findings);
+        staleness::judge(g, ops, &mut findings);
         compare_and_set::judge(g, ops, canon, &mut findings);
         sessions::judge(g, ops, &self.clients, canon, &mut findings);
         let writer = |stamp: Stamp| {

@@ -3,13 +3,17 @@
 //! ```text
 //! body    level | query * count
 //! level   1 local | 2 session, position | 3 leader
+//!         | 4 bounded, age in milliseconds u64, records u64 (the largest number: no bound)
 //! query   1 get, key | 2 scan, from, to, limit u32 | 3 digest | 4 count
 //! ```
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
+use repertoire_core::cursor::Cursor;
 use repertoire_core::limits::{DATA_FRAME_MAX, KEY_MAX};
 use repertoire_core::{
-    ConfigEpoch, DecodeError, GroupId, ReadLevel, ReadQuery, TraceContext, put_blob,
+    ConfigEpoch, DecodeError, GroupId, Lag, ReadLevel, ReadQuery, TraceContext, put_blob,
 };
 use serde::{Deserialize, Serialize};
 
@@ -170,6 +174,11 @@ fn put_level(out: &mut BytesMut, level: &ReadLevel) {
             put_position(out, position);
         }
         ReadLevel::Leader => out.put_u8(3),
+        ReadLevel::Bounded(lag) => {
+            out.put_u8(4);
+            out.put_u64_le(u64::try_from(lag.age_max.as_millis()).unwrap_or(u64::MAX));
+            out.put_u64_le(lag.records_max.unwrap_or(u64::MAX));
+        }
     }
 }
 
@@ -178,11 +187,21 @@ fn take_level(bytes: &mut Bytes) -> Result<ReadLevel, DecodeError> {
         1 => Ok(ReadLevel::Local),
         2 => with_cursor(bytes, take_position).map(ReadLevel::Session),
         3 => Ok(ReadLevel::Leader),
+        4 => with_cursor(bytes, take_lag).map(ReadLevel::Bounded),
         other => Err(DecodeError::Invalid {
             field: "read level",
             value: other.into(),
         }),
     }
+}
+
+fn take_lag(cursor: &mut Cursor<'_>) -> Result<Lag, DecodeError> {
+    let age_max = Duration::from_millis(cursor.u64("age")?);
+    let records_max = Some(cursor.u64("records")?).filter(|records| *records != u64::MAX);
+    Ok(Lag {
+        age_max,
+        records_max,
+    })
 }
 
 fn put_query(out: &mut BytesMut, query: &ReadQuery) {

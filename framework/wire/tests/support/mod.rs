@@ -10,11 +10,13 @@ mod decoders;
 mod errors;
 mod random;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use repertoire_core::{
     Ack, Acks, Answer, Channel, Class, ClientId, ClusterId, ConfigEpoch, Dot, Durability, Encoded,
-    EntryId, Frontier, GroupId, Incarnation, LeaderEpoch, Lsn, NodeId, Outcome, Outgoing, Position,
-    ReadLevel, ReadQuery, Row, TraceContext,
+    EntryId, Frontier, GroupId, Incarnation, Lag, LeaderEpoch, Lsn, NodeId, Outcome, Outgoing,
+    Position, ReadLevel, ReadQuery, Row, TraceContext,
 };
 use repertoire_wire::client::{
     AdminReply, AdminRequest, AdminVerb, ReadsBuilder, ReadsHead, RepliesBuilder, WritesBuilder,
@@ -151,6 +153,15 @@ fn positions() -> [(&'static str, Position); 4] {
     ]
 }
 
+fn lags() -> [(&'static str, Lag); 2] {
+    let lag = Lag::of(Duration::from_millis(250));
+    let records_max = Some(7);
+    [
+        ("bounded", lag),
+        ("bounded-records", Lag { records_max, ..lag }),
+    ]
+}
+
 fn requests() -> Vec<Sample> {
     let head = WritesHead {
         first_request: 1000,
@@ -178,7 +189,8 @@ fn requests() -> Vec<Sample> {
     let levels = positions().map(|(name, position)| (name, ReadLevel::Session(position)));
     let levels = levels
         .into_iter()
-        .chain([("local", ReadLevel::Local), ("leader", ReadLevel::Leader)]);
+        .chain([("local", ReadLevel::Local), ("leader", ReadLevel::Leader)])
+        .chain(lags().map(|(name, lag)| (name, ReadLevel::Bounded(lag))));
     for (name, level) in levels {
         all.push((format!("reads-{name}"), reads(&level, None)));
     }

@@ -270,7 +270,7 @@ impl Chaos {
         };
         let need = match &level {
             ReadLevel::Session(_) => some.map_or(0, |position| position.lsn.0),
-            ReadLevel::Leader | ReadLevel::Local => acked.unwrap_or(0),
+            ReadLevel::Leader | ReadLevel::Local | ReadLevel::Bounded(_) => acked.unwrap_or(0),
         };
         self.asked.insert(ticket, need);
         self.cluster.read(id, ticket, &level);
