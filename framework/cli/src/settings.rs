@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use repertoire::certs::{TlsFiles, TlsIdentity};
-use repertoire::core::{Error, Registry};
+use repertoire::core::{Error, ErrorKind, Registry, TokenKeys};
 use repertoire::{LogOptions, Mtu, NodeOptions, OutboxBudgets, QuicSettings};
 use repertoire_config::{Config, TransportConfig};
 
@@ -63,7 +63,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 /// The options of the node that a configuration describes.
 ///
 /// # Errors
-/// `ConfigInvalid` when the certificates cannot be used.
+/// `ConfigInvalid` when the certificates or the keys of tokens cannot be used.
 pub(crate) fn node_options(config: &Config, registry: Arc<Registry>) -> Result<NodeOptions, Error> {
     let tls = TlsIdentity::load(&TlsFiles {
         ca: config.tls.ca.clone(),
@@ -77,6 +77,7 @@ pub(crate) fn node_options(config: &Config, registry: Arc<Registry>) -> Result<N
     options.keyspaces = config.descriptors();
     options.members = config.members();
     options.registry = registry;
+    options.token_keys = token_keys(config.tls.token_key_file())?;
     options.log = LogOptions {
         segment_bytes: config.log.segment_bytes,
         capacity_bytes: config.log.capacity_bytes.unwrap_or(u64::MAX),
@@ -88,6 +89,18 @@ pub(crate) fn node_options(config: &Config, registry: Arc<Registry>) -> Result<N
     options.session_bytes_max = size(config.limits.session_bytes_max);
     options.peer_bytes_max = size(config.limits.peer_bytes_max);
     Ok(options)
+}
+
+fn token_keys(file: Option<PathBuf>) -> Result<Option<TokenKeys>, Error> {
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let named = |error: Error| error.with("file", file.display());
+    let text = std::fs::read_to_string(&file).map_err(|e| {
+        let error = Error::new(ErrorKind::ConfigInvalid, "read the keys of session tokens");
+        named(error.with("detail", e))
+    })?;
+    TokenKeys::parse(&text).map(Some).map_err(named)
 }
 
 fn quic_settings(config: &TransportConfig) -> QuicSettings {

@@ -19,10 +19,14 @@ impl Config {
             ("tls.cert", &self.tls.cert),
             ("tls.key", &self.tls.key),
         ];
+        let token_key = self.tls.token_key_file();
+        let files = files
+            .into_iter()
+            .chain(token_key.iter().map(|path| ("tls.token_key", path)));
         let mut problems = Vec::new();
         for (key, path) in files {
             let found = check_file(path).and_then(|()| match key {
-                "tls.key" => check_private(path),
+                "tls.key" | "tls.token_key" => check_private(path),
                 _ => Ok(()),
             });
             if let Err((reason, remedy)) = found {

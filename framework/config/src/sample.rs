@@ -23,7 +23,8 @@ const SET: [(&str, &str); 11] = [
 ];
 
 /// What the sample proposes, in comments, where a default is words and not a value.
-const PROPOSED: [(&str, &str); 3] = [
+const PROPOSED: [(&str, &str); 4] = [
+    ("tls.token_key", "\"certs/token.key\""),
     ("node.site", "\"main\""),
     ("keyspace.<name>.resolver", "\"last-write-wins\""),
     ("keyspace.<name>.nodes", "[1, 2, 3]"),

@@ -41,6 +41,19 @@ pub struct TlsConfig {
     pub cert: PathBuf,
     /// The private key.
     pub key: PathBuf,
+    /// The cluster's keys for session tokens; the file `token.key` beside the certificate, where
+    /// there is one, when nothing is said.
+    #[serde(default)]
+    pub token_key: Option<PathBuf>,
+}
+
+impl TlsConfig {
+    /// The file with the keys for session tokens, if there is one.
+    pub fn token_key_file(&self) -> Option<PathBuf> {
+        let beside = || self.cert.with_file_name("token.key");
+        let named = self.token_key.clone();
+        named.or_else(|| Some(beside()).filter(|file| file.exists()))
+    }
 }
 
 /// `[cluster]`: what all nodes say alike.

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use repertoire_core::{
     Descriptor, Error, ErrorKind, KeyspaceId, Member, NodeId, Registry, ReplicaSpec, Site,
+    TokenKeys,
 };
 use repertoire_segment_log::Options as LogOptions;
 use repertoire_transport_memory::MemoryHub;
 use repertoire_transport_quic::QuicSettings;
 use repertoire_transport_quic::certs::{ClusterAuthority, Identity, TlsIdentity, Validity};
 
-use crate::node::{FormatOptions, Node, NodeOptions, cluster_id_of, format};
+use crate::node::{FormatOptions, Node, NodeOptions, cluster_id_of, format, new_token_secret};
 
 /// Days that the certificates of a local cluster are good for.
 const CERT_DAYS: u32 = 30;
@@ -101,6 +102,7 @@ pub struct LocalCluster {
     options: LocalOptions,
     folder: Folder,
     authority: ClusterAuthority,
+    token_keys: TokenKeys,
     hub: MemoryHub,
     addresses: Vec<SocketAddr>,
     keyspaces: Vec<Descriptor>,
@@ -160,6 +162,7 @@ impl LocalCluster {
             options,
             folder,
             authority,
+            token_keys: TokenKeys::single(&new_token_secret()?),
             hub: MemoryHub::default(),
             addresses,
             keyspaces,
@@ -335,6 +338,7 @@ impl LocalCluster {
         node.registry = Arc::clone(&self.options.registry);
         node.log = self.options.log.clone();
         node.quic = self.options.quic;
+        node.token_keys = Some(self.token_keys.clone());
         node.request_bytes_max = self.options.request_bytes_max;
         Ok(node)
     }

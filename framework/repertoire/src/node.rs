@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use repertoire_core::{
-    ClusterId, Descriptor, Error, ErrorKind, Incarnation, Member, NodeId, Registry, Site, Transport,
+    ClusterId, Descriptor, Error, ErrorKind, Incarnation, Member, NodeId, Registry, Site,
+    TOKEN_KEY_LEN, TokenKeys, Transport,
 };
 use repertoire_runtime::{
     Beginning, DiskWitness, FOLDER_VERSION, Identity, MakeTransport, NodeHandle, NodeParts,
@@ -36,6 +37,18 @@ pub struct FormatOptions {
 /// `Unexpected` when the operating system gives no randomness.
 pub fn new_cluster_id() -> Result<ClusterId, Error> {
     random_u128().map(ClusterId)
+}
+
+/// A fresh secret for the session tokens of a cluster; see [`TokenKeys`].
+///
+/// # Errors
+/// `Unexpected` when the operating system gives no randomness.
+pub fn new_token_secret() -> Result<[u8; TOKEN_KEY_LEN], Error> {
+    let mut secret = [0; TOKEN_KEY_LEN];
+    for half in secret.chunks_mut(16) {
+        half.copy_from_slice(&random_u128()?.to_le_bytes());
+    }
+    Ok(secret)
 }
 
 /// The cluster identity that a name stands for, so that nodes formatted on different machines
@@ -97,6 +110,9 @@ pub struct NodeOptions {
     pub session_bytes_max: usize,
     /// Bytes of frames from other nodes that may wait to be handled.
     pub peer_bytes_max: usize,
+    /// The cluster's keys for session tokens, the same on every node; without them this node seals
+    /// and opens none.
+    pub token_keys: Option<TokenKeys>,
 }
 
 impl NodeOptions {
@@ -118,6 +134,7 @@ impl NodeOptions {
             request_bytes_max: runtime.request_bytes_max,
             session_bytes_max: runtime.session_bytes_max,
             peer_bytes_max: runtime.peer_bytes_max,
+            token_keys: None,
         }
     }
 }
@@ -223,6 +240,7 @@ fn parts(
     runtime.request_bytes_max = options.request_bytes_max;
     runtime.session_bytes_max = options.session_bytes_max;
     runtime.peer_bytes_max = options.peer_bytes_max;
+    runtime.token_keys = options.token_keys;
     Ok(NodeParts {
         options: runtime,
         registry: options.registry,

@@ -42,6 +42,13 @@ impl Desk {
     }
 }
 
+/// The function that seals what a session has seen: positions as JSON; the answer is
+/// `{"token": text}`.
+const SEAL_TOKEN: &str = "seal-token";
+
+/// The function that opens a token again: `{"token": text}`; the answer are the positions.
+const OPEN_TOKEN: &str = "open-token";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Transfer {
@@ -83,6 +90,8 @@ pub(crate) async fn call(desk: &Desk, name: &str, args: &[u8]) -> Result<Bytes, 
             let group = desk.group(&again.keyspace, again.shard)?;
             replay::replay(desk, group, &again.writes).await?
         }
+        SEAL_TOKEN => return desk.sessions.tokens.seal(args),
+        OPEN_TOKEN => return desk.sessions.tokens.open(args),
         _ => return Err(Error::new(ErrorKind::Unsupported, "call").with("name", name)),
     };
     Ok(Bytes::from(answer.to_string()))

@@ -14,6 +14,7 @@ mod session;
 mod shutdown;
 mod snapshots;
 mod start;
+mod tokens;
 
 pub use actors::resolver::resolve;
 pub use credit::Credit;

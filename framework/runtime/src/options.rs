@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use repertoire_core::{Descriptor, Member};
+use repertoire_core::{Descriptor, Member, TokenKeys};
 
 /// Settings of a node's runtime. The defaults serve a node with 1 GiB to spare.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct RuntimeOptions {
     pub session_bytes_max: usize,
     /// Bytes of frames from peers that may wait to be handled.
     pub peer_bytes_max: usize,
+    /// The cluster's keys for session tokens; without them this node seals and opens none.
+    pub token_keys: Option<TokenKeys>,
 }
 
 impl RuntimeOptions {
@@ -31,6 +33,7 @@ impl RuntimeOptions {
             request_bytes_max: 64 << 20,
             session_bytes_max: 16 << 20,
             peer_bytes_max: 64 << 20,
+            token_keys: None,
         }
     }
 }

@@ -18,6 +18,8 @@ use repertoire_core::{
 };
 use repertoire_wire::ANY_SHARD;
 
+use crate::tokens::TokenDesk;
+
 /// Where the replies of one session go. Called from the Node actor; must not block.
 pub(crate) trait ReplySink: Send + Sync {
     /// Takes replies over.
@@ -32,6 +34,8 @@ pub(crate) struct Sessions {
     catalogue: RwLock<Arc<Catalogue>>,
     /// Keyspaces that the cluster was formatted with: the catalogue will hold them.
     formatted: RwLock<Vec<String>>,
+    /// Seals and opens session tokens.
+    pub(crate) tokens: TokenDesk,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -43,6 +47,14 @@ impl std::fmt::Debug for Sessions {
 }
 
 impl Sessions {
+    /// No sessions yet.
+    pub(crate) fn new(tokens: TokenDesk) -> Self {
+        Self {
+            tokens,
+            ..Self::default()
+        }
+    }
+
     /// Opens a session; its number is never reused by this process.
     pub(crate) fn open(&self, sink: impl FnOnce(u64) -> Arc<dyn ReplySink>) -> u64 {
         let session = self.next.fetch_add(1, Ordering::Relaxed) + 1;

@@ -26,6 +26,7 @@ use crate::options::RuntimeOptions;
 use crate::session::Sessions;
 use crate::shutdown::{Actors, shut_down};
 use crate::snapshots::SnapshotStore;
+use crate::tokens::TokenDesk;
 
 /// Bytes of entries read back at once while recovering.
 const RECOVERY_READ_BYTES: usize = 4 << 20;
@@ -57,12 +58,13 @@ pub async fn start_node(parts: NodeParts) -> Result<NodeHandle, Error> {
     let identity = read_identity(&parts.options.data)?;
     let (stop, stop_orders) = mpsc::unbounded_channel();
     let (end, ended) = watch::channel(None);
+    let tokens = TokenDesk::new(identity.cluster, parts.options.token_keys.clone());
     let running = Arc::new(Running {
         identity,
         request_credit: Credit::new(parts.options.request_bytes_max),
         options: parts.options.clone(),
         inbox: Arc::new(Inbox::default()),
-        sessions: Arc::new(Sessions::default()),
+        sessions: Arc::new(Sessions::new(tokens)),
         stop,
         ended,
         thread: Mutex::new(None),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use repertoire::certs::{ClusterAuthority, Identity, Validity, write_private};
-use repertoire::core::NodeId;
+use repertoire::core::{NodeId, TokenKeys};
 use serde_json::json;
 
 use crate::Context;
@@ -22,7 +22,8 @@ pub(crate) struct CertArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Kind {
-    /// Make the authority: ca.pem, which everyone needs, and ca.key, which no node needs.
+    /// Make the authority: ca.pem, which everyone needs, and ca.key, which no node needs; and
+    /// token.key, which every node needs and nobody else.
     Ca {
         #[command(flatten)]
         place: Place,
@@ -40,6 +41,12 @@ enum Kind {
         /// Days that they are good for.
         #[arg(long, default_value_t = 365)]
         days: u32,
+    },
+    /// Make a key for session tokens alone: token.key.
+    Token {
+        /// Where the file goes.
+        #[arg(long, value_name = "FOLDER", default_value = "certs")]
+        folder: PathBuf,
     },
     /// Make a certificate of a client: NAME.pem and NAME.key.
     Client {
@@ -73,6 +80,7 @@ pub(crate) fn run(args: &CertArgs, context: &Context) -> Result<(), Failure> {
             std::fs::create_dir_all(&place.folder)
                 .map_err(|e| Failure::io(place.folder.display(), &e))?;
             made.extend(place.write("ca", authority.cert_pem(), &authority.key_pem())?);
+            made.push(write_token_key(&place.folder)?);
         }
         Kind::Node { id, place, days } => {
             let authority = place.authority()?;
@@ -82,6 +90,7 @@ pub(crate) fn run(args: &CertArgs, context: &Context) -> Result<(), Failure> {
                 made.extend(place.write(&name, &issued.cert_pem, &issued.key_pem)?);
             }
         }
+        Kind::Token { folder } => made.push(write_token_key(folder)?),
         Kind::Client { name, place, days } => {
             let issued = place
                 .authority()?
@@ -124,6 +133,13 @@ impl Place {
         write_new(&cert_file, cert)?;
         Ok([cert_file, key_file])
     }
+}
+
+fn write_token_key(folder: &Path) -> Result<PathBuf, Failure> {
+    let file = folder.join("token.key");
+    let secret = repertoire::new_token_secret()?;
+    write_private(&file, &TokenKeys::file_text(&secret))?;
+    Ok(file)
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {

@@ -102,13 +102,14 @@ fn private_keys_are_private_and_nothing_is_replaced() {
     let at = folder.path();
     run(at, &["cert", "ca", "--cluster", "shop"]).ok();
     run(at, &["cert", "client", "--cluster", "shop"]).ok();
-    for key in ["certs/ca.key", "certs/client.key"] {
+    for key in ["certs/ca.key", "certs/client.key", "certs/token.key"] {
         let mode = at.join(key).metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{key}");
     }
     let before = std::fs::read(at.join("certs/ca.pem")).unwrap();
     assert_eq!(run(at, &["cert", "ca", "--cluster", "shop"]).code, 1);
     assert_eq!(std::fs::read(at.join("certs/ca.pem")).unwrap(), before);
+    assert_eq!(run(at, &["cert", "token"]).code, 1, "it is there already");
     let other = run(at, &["cert", "node", "1", "--cluster", "other"]);
     assert_eq!(other.code, 1, "{other:?}");
 }

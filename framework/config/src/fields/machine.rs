@@ -55,6 +55,13 @@ pub(super) const FIRST: &[FieldDoc] = &[
         "This node's private key, PEM. Readable by its owner alone (mode 0600).",
     )
     .of(Kind::Text(Text::Path), "a path"),
+    FieldDoc::new(
+        "tls.token_key",
+        "token.key beside tls.cert, where there is one",
+        "The cluster's keys for session tokens, one a line: the first seals, all are accepted. \
+         Readable by its owner alone (mode 0600).",
+    )
+    .of(Kind::Text(Text::Path), "a path"),
 ];
 
 /// The sections after the keyspaces.
