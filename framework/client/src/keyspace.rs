@@ -362,7 +362,11 @@ impl Keyspace {
         }
     }
 
-    async fn read(&self, shard: ShardId, query: ReadQuery) -> Result<(Position, Answer), Error> {
+    pub(crate) async fn read(
+        &self,
+        shard: ShardId,
+        query: ReadQuery,
+    ) -> Result<(Position, Answer), Error> {
         routing::check_query(&query)?;
         let trace = trace::begin(self.call_of("read", &self.descriptor), self.options.trace);
         let (reply, answer) = oneshot::channel();

@@ -3,6 +3,7 @@
 mod doubt;
 mod expiry;
 mod fake;
+mod guarantees;
 mod leaders;
 mod measure;
 mod pipelines;
