@@ -13,6 +13,7 @@ mod client;
 mod clock;
 mod cluster;
 mod config;
+mod crowd;
 mod fault;
 mod invariants;
 mod net;
@@ -30,6 +31,7 @@ mod watch;
 pub use campaign::{CampaignConfig, campaign, campaign_with};
 pub use cast::{Cast, Erased, Typed};
 pub use config::{Machinery, RunConfig, STEPS_DEFAULT, SUBJECTS, Subject, Tune, subject};
+pub use crowd::{CrowdConfig, CrowdReport, Routing, crowd};
 pub use fault::kind::{Fault, Shape};
 pub use fault::mix::FaultMix;
 #[cfg(feature = "sabotage")]
