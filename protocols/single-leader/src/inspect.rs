@@ -1,12 +1,14 @@
 //! What a person or a test may know of a replica.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use repertoire_core::{Role, Status, Vitals};
+use repertoire_core::{Lsn, Role, Status, Vitals};
 
 use crate::NAME;
 use crate::progress::Phase;
 use crate::replica::{Part, SingleLeader};
+use crate::state::State;
 
 impl SingleLeader {
     /// The replica in numbers. Details of a follower are named `follower-N-…`, N being its node.
@@ -64,6 +66,10 @@ impl SingleLeader {
         match &self.part {
             Part::Following(following) => {
                 put("matched_lsn", following.matched().0);
+                put("lag_records", following.freshness.behind(state.applied));
+                if let Some(age) = following.freshness.age(state.now.mono) {
+                    put("lag_ms", milliseconds(age));
+                }
                 put("is_halted", following.is_halted().into());
                 let recovery = self.election.as_ref().and_then(|e| e.recovery.as_ref());
                 let is_resting = self.election.as_ref().is_some_and(|e| e.is_resting());
@@ -92,6 +98,14 @@ impl SingleLeader {
                     put("next_lsn", follower.next.0);
                     put("in_flight_bytes", follower.in_flight_bytes());
                     put("lag_records", state.log.last().lsn.since(follower.applied));
+                    // Entries that are in memory no more are not counted.
+                    put(
+                        "lag_bytes_min",
+                        state.log.window().bytes_after(follower.applied),
+                    );
+                    if let Some(lag) = state.lag_of(follower.applied) {
+                        put("lag_ms", milliseconds(lag));
+                    }
                     put("rewinds", follower.rewinds);
                     put("is_up", follower.is_up.into());
                     let phase = match follower.phase {
@@ -105,4 +119,21 @@ impl SingleLeader {
         }
         details
     }
+}
+
+impl State {
+    /// How long ago the oldest record that a follower lacks was ordered; `None` when that is in
+    /// memory no more.
+    fn lag_of(&self, applied: Lsn) -> Option<Duration> {
+        if applied >= self.log.last().lsn {
+            return Some(Duration::ZERO);
+        }
+        let missing = self.log.window().from(applied.next())?.next()?;
+        let lag_ms = self.now.wall.0.saturating_sub(missing.wall.0);
+        Some(Duration::from_millis(lag_ms))
+    }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -59,6 +59,7 @@ impl SingleLeader {
             snapshot: found.stream.checkpoint.lsn.min(boot.applied.lsn),
             visible_history: found.visible,
             journal,
+            now,
             descriptor: boot.descriptor,
         };
         let seed = boot.seed;

@@ -92,6 +92,7 @@ impl SingleLeader {
     /// Ends a batch: makes visible what can be, then sends, so that entries take the news along.
     pub(crate) fn end_batch(&mut self, now: Now, fx: &mut Effects<Message>) {
         let before = self.state.applied;
+        self.state.now = now;
         match &mut self.part {
             Part::Leading(leading) => {
                 leading.advance(&mut self.state, fx);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use repertoire_core::{
     Acks, Admission, Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, Journal,
-    LeaderEpoch, LogOp, LogSeq, Lsn, NodeId,
+    LeaderEpoch, LogOp, LogSeq, Lsn, NodeId, Now,
 };
 
 use crate::amnesia::Amnesia;
@@ -123,6 +123,8 @@ pub(crate) struct State {
     pub(crate) is_leader_silent: bool,
     /// What the driver was told last about taking writes.
     pub(crate) admission: Option<Admission>,
+    /// The end of the last batch, for those who look at the replica in between.
+    pub(crate) now: Now,
 }
 
 /// What a state starts from.
@@ -138,6 +140,7 @@ pub(crate) struct Origin {
     pub(crate) snapshot: Lsn,
     pub(crate) visible_history: EpochHistory,
     pub(crate) journal: Journal,
+    pub(crate) now: Now,
 }
 
 impl State {
@@ -161,6 +164,7 @@ impl State {
             held: HeldReads::default(),
             is_leader_silent: false,
             admission: None,
+            now: origin.now,
         }
     }
 

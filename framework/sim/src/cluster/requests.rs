@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use repertoire_core::{
-    Error, ErrorKind, Lag, Mono, Outcome, Position, ReadLevel, ReadQuery, ReadRequest, WriteRequest,
+    EntryId, Error, ErrorKind, Lag, Mono, Outcome, Position, ReadLevel, ReadQuery, ReadRequest,
+    WriteRequest,
 };
 
 use super::expiry::EXPIRY_EVERY;
@@ -139,14 +140,7 @@ impl<C: Cast> World<'_, C> {
         };
         match op.ask {
             Ask::Get { key, level } => {
-                let level = match level {
-                    Level::Local => ReadLevel::Local,
-                    Level::Session => ReadLevel::Session(Position::Entry(op.token)),
-                    Level::Leader => ReadLevel::Leader,
-                    Level::Bounded(age_max) => {
-                        ReadLevel::Bounded(Lag::of(Duration::from_nanos(age_max)))
-                    }
-                };
+                let level = level_of(level, op.token);
                 let query = ReadQuery::Get(bytes::Bytes::copy_from_slice(&key.bytes()));
                 host.read(
                     now,
@@ -262,5 +256,14 @@ impl<C: Cast> World<'_, C> {
             let number = op.client;
             self.plan_wake(number);
         }
+    }
+}
+
+fn level_of(level: Level, token: EntryId) -> ReadLevel {
+    match level {
+        Level::Local => ReadLevel::Local,
+        Level::Session => ReadLevel::Session(Position::Entry(token)),
+        Level::Leader => ReadLevel::Leader,
+        Level::Bounded(age_max) => ReadLevel::Bounded(Lag::of(Duration::from_nanos(age_max))),
     }
 }

@@ -97,7 +97,7 @@ impl Replicas {
                 logged: LogSeq(0),
                 timers: BTreeMap::new(),
                 applied: EntryId::ZERO,
-                delay: 50 * MICRO << rng.below(11),
+                delay: (50 * MICRO) << rng.below(11),
                 last: [0; 2],
             });
         }

@@ -41,7 +41,10 @@ pub(crate) fn judge(
             Ask::Put { key, .. } | Ask::Delete { key, .. } | Ask::Add { key, .. } => {
                 (key, AccessKind::Write { version })
             }
-            Ask::Get { key, level } if matches!(level, Level::Session | Level::Leader) => {
+            Ask::Get {
+                key,
+                level: Level::Session | Level::Leader,
+            } => {
                 let version = canon.at(key, version).map_or(0, |version| version.lsn);
                 (key, AccessKind::Read { version })
             }
