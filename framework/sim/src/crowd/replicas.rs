@@ -88,6 +88,7 @@ impl Replicas {
                 seed: rng.next_u64(),
                 log: &RecoveredGroup::default(),
                 tail: Vec::new(),
+                discards: Vec::new(),
                 applied: &Applied::default(),
             };
             let machine = SingleLeader::boot(boot, &mut fx).expect("a fresh replica boots");
