@@ -22,6 +22,8 @@ const KEPT_MAX: usize = 256;
 /// How far a follower is behind its leader.
 #[derive(Debug, Default)]
 pub(crate) struct Freshness {
+    /// The newest message that was answered. What is answered again is not dated again.
+    newest: u64,
     /// Messages that were answered, oldest first, and when each was answered first.
     answers: VecDeque<(u64, Mono)>,
     /// Moments, oldest first, each with what the leader called visible after it; not applied here yet.
@@ -35,9 +37,16 @@ pub(crate) struct Freshness {
 impl Freshness {
     /// Message `round` is answered now.
     pub(crate) fn answered(&mut self, round: u64, now: Mono) {
+        if round <= self.newest {
+            return;
+        }
+        self.newest = round;
         // An answer that is not noted is dated by the one before it, which was sent earlier.
-        let is_news = |(newest, at): &(u64, Mono)| *newest < round && now.since(*at) >= GRAIN;
-        if self.answers.back().is_none_or(is_news) {
+        if self
+            .answers
+            .back()
+            .is_none_or(|(_, at)| now.since(*at) >= GRAIN)
+        {
             self.answers.push_back((round, now));
         }
         if self.answers.len() > KEPT_MAX {
@@ -107,6 +116,17 @@ mod tests {
 
     fn age(freshness: &Freshness, now: u64) -> Option<u128> {
         freshness.age(at(now)).map(|age| age.as_millis())
+    }
+
+    #[test]
+    fn a_message_that_is_answered_again_keeps_its_date() {
+        let mut freshness = Freshness::default();
+        freshness.answered(3, at(10));
+        freshness.answered(4, Mono(at(10).0 + 5));
+        freshness.answered(4, at(300));
+        freshness.heard(4, Lsn(0));
+        freshness.advance(Lsn(0));
+        assert_eq!(age(&freshness, 310), Some(300));
     }
 
     #[test]
