@@ -17,6 +17,8 @@ use repertoire_sim::{Fault, Hunt};
 const WITH: u64 = 64;
 const WITHOUT: u64 = 32;
 const STEPS: u64 = 10_000;
+/// The first seed.
+const START: u64 = 1001;
 
 /// A kind, and a bug that takes it.
 const EXPOSED: [(Fault, Bug); 14] = [
@@ -43,7 +45,7 @@ fn caught(bug: Bug, without: &[Fault], budget: u64) -> Option<(u64, String)> {
         without: without.to_vec(),
         // What a named leader and its followers are exposed to; elections add to it.
         elections: Some(false),
-        ..Hunt::new(bug, 1, budget)
+        ..Hunt::new(bug, START, budget)
     };
     let (tried, violation) = hunt.run()?;
     Some((tried, violation.invariant))

@@ -87,6 +87,12 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         is_empty: false,
         leads_upto: Some(Lsn(4)),
     });
+    let quiesce = Message::Quiesce(Quiesce {
+        epoch: LeaderEpoch(2),
+        round: 5,
+        last: EntryId::new(LeaderEpoch(1), Lsn(3)),
+        pause_ms: 5000,
+    });
     let beat = Message::Append(Append {
         epoch: LeaderEpoch(2),
         round: 5,
@@ -112,7 +118,8 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         (blank, "0a03000102".to_owned(), ""),
         (question, "0809".to_owned(), ""),
         (answer, "09090301000104".to_owned(), ""),
-        (beat, "0b020501030200090c".to_owned(), ""),
+        (quiesce, "0b020501038827".to_owned(), ""),
+        (beat, "0c020501030200090c".to_owned(), ""),
     ] {
         let encoded = message.encode();
         assert_eq!(
