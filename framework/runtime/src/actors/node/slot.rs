@@ -74,22 +74,16 @@ impl Slot {
             engine,
         } = boot;
         let factory = *registry.get_protocol(&descriptor.protocol.name)?;
-        let make = || {
-            registry
-                .get_engine(&descriptor.engine.name)
-                .and_then(|f| f(&engine))
-        };
         let (position, dedup, frontier, loaded) = match state {
             Some(state) => {
                 let (position, frontier) = (state.header.position, state.header.frontier.clone());
                 (position, state.dedup, frontier, state.engine)
             }
-            None => (
-                EntryId::ZERO,
-                DedupTable::default(),
-                bytes::Bytes::new(),
-                make()?,
-            ),
+            None => {
+                let fresh = registry.get_engine(&descriptor.engine.name)?(&engine)?;
+                let (dedup, frontier) = (DedupTable::default(), bytes::Bytes::new());
+                (EntryId::ZERO, dedup, frontier, fresh)
+            }
         };
         let inline = loaded.capabilities().inline;
         let executor = Executor::new(loaded, registry);
