@@ -96,7 +96,10 @@ impl Protocol for Chain {
             Input::Timer(key) => self.on_timer(now, Timer::from_key(key), fx),
             Input::LogRead { ticket, slice } => self.on_log_read(ticket, slice, fx),
             // It may have missed something, or refused it for want of room.
-            Input::Peer { peer, event: PeerEvent::Up | PeerEvent::Writable } => {
+            Input::Peer {
+                peer,
+                event: PeerEvent::Up | PeerEvent::Writable,
+            } => {
                 self.ask_again(peer);
             }
             Input::Checkpointed(upto) => self.on_checkpointed(upto, fx),
