@@ -15,7 +15,7 @@ use quinn::Connection;
 use repertoire_core::{Class, ClusterId, Incarnation, NodeId, Transport as _};
 use repertoire_transport_memory::contract::numbered;
 use repertoire_transport_quic::certs::{Identity, IssuedCertificate};
-use repertoire_transport_quic::{Mtu, QuicSettings, QuicTransport, RefusalReason};
+use repertoire_transport_quic::{Mtu, QuicConfig, QuicSettings, QuicTransport, RefusalReason};
 use repertoire_wire::hello::{Hello, Speaker, StreamHello};
 use repertoire_wire::{Envelope, Frame, FrameKind, encode_frame};
 use support::raw::{CLIENT, PEER, Stranger, closed_for, say};
@@ -102,27 +102,31 @@ async fn links_come_back_when_either_side_restarts() {
     b.close(Duration::ZERO).await;
 }
 
-#[tokio::test]
-async fn a_dialler_that_died_without_a_word_is_replaced() {
-    let cluster = Cluster::new("shop");
-    let configs = cluster.configs(2, |_| {});
-    let (b, seen_by_b) = start(configs[1].clone()).await;
-    let first = configs[0].clone();
+/// Runs a node until its link to `peer` is up, and then no more.
+async fn die_without_a_word(config: QuicConfig, peer: NodeId) {
     let dying = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         runtime.block_on(async {
-            let (a, seen) = start(first).await;
-            seen.until("the link", |seen| seen.up == [NodeId(2)]).await;
-            drop(a);
+            let (node, seen) = start(config).await;
+            seen.until("the link", |seen| seen.up == [peer]).await;
+            drop(node);
         });
         // The runtime ends here, and nobody says goodbye.
     });
     tokio::task::spawn_blocking(move || dying.join().unwrap())
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_dialler_that_died_without_a_word_is_replaced() {
+    let cluster = Cluster::new("shop");
+    let configs = cluster.configs(2, |_| {});
+    let (b, seen_by_b) = start(configs[1].clone()).await;
+    die_without_a_word(configs[0].clone(), NodeId(2)).await;
     let (a, seen_by_a) = start(configs[0].clone()).await;
     seen_by_a
         .until("the link", |seen| seen.up == [NodeId(2)])
@@ -145,21 +149,7 @@ async fn a_peer_that_died_without_a_word_is_reported_silent() {
         settings.silence = Duration::from_millis(60);
     });
     let (a, seen_by_a) = start(configs[0].clone()).await;
-    let first = configs[1].clone();
-    let dying = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let (b, seen) = start(first).await;
-            seen.until("the link", |seen| seen.up == [NodeId(1)]).await;
-            drop(b);
-        });
-    });
-    tokio::task::spawn_blocking(move || dying.join().unwrap())
-        .await
-        .unwrap();
+    die_without_a_word(configs[1].clone(), NodeId(1)).await;
     seen_by_a
         .until("its silence", |seen| !seen.silent.is_empty())
         .await;
@@ -177,21 +167,7 @@ async fn a_listener_that_died_without_a_word_is_replaced() {
         settings.idle_timeout = Duration::from_mins(10);
     });
     let (a, seen_by_a) = start(configs[0].clone()).await;
-    let first = configs[1].clone();
-    let dying = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let (b, seen) = start(first).await;
-            seen.until("the link", |seen| seen.up == [NodeId(1)]).await;
-            drop(b);
-        });
-    });
-    tokio::task::spawn_blocking(move || dying.join().unwrap())
-        .await
-        .unwrap();
+    die_without_a_word(configs[1].clone(), NodeId(1)).await;
     let (b, seen_by_b) = start(configs[1].clone()).await;
     seen_by_b
         .until("the link", |seen| seen.up == [NodeId(1)])
