@@ -107,7 +107,7 @@ pub(crate) struct NodeActor {
     /// meanwhile for others.
     longest_turn_cpu: Duration,
     /// The state of keyspace 0 that was acted on last.
-    catalogue_at: Option<(EntryId, bool)>,
+    catalogue_at: Option<(EntryId, usize, bool)>,
     traces: Traces,
 }
 

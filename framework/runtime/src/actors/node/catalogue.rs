@@ -16,10 +16,11 @@ impl NodeActor {
             return;
         };
         let Some(host) = &slot.host else { return };
-        let applied = host.applied();
         let is_leader = host.admission() == Admission::Open;
-        if self.catalogue_at != Some((applied, is_leader)) {
-            self.catalogue_at = Some((applied, is_leader));
+        // What was handed to the engine may take it more than one turn.
+        let at = (host.applied(), host.apply_backlog_bytes(), is_leader);
+        if self.catalogue_at != Some(at) {
+            self.catalogue_at = Some(at);
             self.absorb_catalogue(now);
             if is_leader {
                 self.propose_missing(now);

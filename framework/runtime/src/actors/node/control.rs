@@ -109,8 +109,6 @@ impl NodeActor {
                 slot.look_at = now.mono.after(LOOK_AGAIN);
             }
         }
-        // What a flush applied may be visible only after it: the catalogue is never left at that.
-        self.follow_catalogue(now);
         self.turn(ctx);
     }
 
