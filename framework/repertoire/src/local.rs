@@ -4,9 +4,10 @@
 //! threads of its own for every node. Only the machine is shared; and the network, on request, is
 //! left out.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use repertoire_core::{
@@ -385,6 +386,9 @@ fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }
 
+/// Ports that clusters of this process were given. Two clusters started at once must not draw the same.
+static DRAWN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
 /// An address that nobody uses. It is taken a little later only, so it is drawn from ports that systems
 /// do not hand out by themselves: a socket opened meanwhile, of a client for instance, gets another.
 fn free_address() -> Result<SocketAddr, Error> {
@@ -393,6 +397,13 @@ fn free_address() -> Result<SocketAddr, Error> {
     for _ in 0..PORT_TRIES {
         let draw = crate::node::random_u128()? % u128::from(last - first + 1);
         let port = first + u16::try_from(draw).unwrap_or(0);
+        let is_new = DRAWN
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(port);
+        if !is_new {
+            continue;
+        }
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         match UdpSocket::bind(address) {
             Ok(_) => return Ok(address),

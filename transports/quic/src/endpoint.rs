@@ -1,7 +1,9 @@
 //! The socket and quinn's configuration.
 
+use std::io::ErrorKind as IoErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, TokioRuntime, TransportConfig,
@@ -37,8 +39,15 @@ const INCOMING_BUFFER_TOTAL: u64 = 8 * 1024 * 1024;
 /// windows of all three classes fit into the connection's.
 const WINDOWS: u32 = 4;
 
+/// How long a node waits for an address that is in use: the socket of its former self goes only once
+/// its connections are drained.
+const BIND_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two tries to bind.
+const BIND_PAUSE: Duration = Duration::from_millis(20);
+
 /// Opens the endpoint of a node.
-pub(crate) fn open(
+pub(crate) async fn open(
     listen: SocketAddr,
     identity: &TlsIdentity,
     settings: &QuicSettings,
@@ -52,7 +61,18 @@ pub(crate) fn open(
         .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BUFFER)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
-    endpoint(listen, Some(server), recognising(identity), settings)
+    let begun = Instant::now();
+    let socket = loop {
+        match socket(listen, settings) {
+            Err(error)
+                if error.kind() == IoErrorKind::AddrInUse && begun.elapsed() < BIND_PATIENCE =>
+            {
+                tokio::time::sleep(BIND_PAUSE).await;
+            }
+            other => break other.map_err(|e| failed(&listen.to_string(), e))?,
+        }
+    };
+    endpoint(socket, Some(server), recognising(identity), settings)
 }
 
 /// Opens the endpoint of a client.
@@ -63,7 +83,8 @@ pub(crate) fn open_client(remote: SocketAddr, settings: &QuicSettings) -> Result
         "[::]:0"
     };
     let local = any.parse().map_err(|e| failed("bind", e))?;
-    endpoint(local, None, EndpointConfig::default(), settings)
+    let socket = socket(local, settings).map_err(|e| failed(any, e))?;
+    endpoint(socket, None, EndpointConfig::default(), settings)
 }
 
 /// How to dial a node.
@@ -104,7 +125,7 @@ fn recognising(identity: &TlsIdentity) -> EndpointConfig {
 }
 
 fn endpoint(
-    local: SocketAddr,
+    socket: UdpSocket,
     server: Option<quinn::ServerConfig>,
     mut config: EndpointConfig,
     settings: &QuicSettings,
@@ -117,7 +138,6 @@ fn endpoint(
     config
         .max_udp_payload_size(largest)
         .map_err(|e| failed("mtu", e))?;
-    let socket = socket(local, settings).map_err(|e| failed(&local.to_string(), e))?;
     Endpoint::new(config, server, socket, Arc::new(TokioRuntime)).map_err(|e| failed("socket", e))
 }
 

@@ -157,7 +157,7 @@ impl Transport for QuicTransport {
         let inner = self.inner();
         let config = &inner.config;
         let (tls, settings) = (&config.tls, &config.settings);
-        let endpoint = endpoint::open(config.listen, tls, settings, &inner.uncork)?;
+        let endpoint = endpoint::open(config.listen, tls, settings, &inner.uncork).await?;
         if inner.sink.set(sink).is_err() {
             return Err(Error::new(ErrorKind::Unexpected, "start transport")
                 .with("problem", "it was started before"));

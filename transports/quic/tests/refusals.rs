@@ -370,3 +370,21 @@ async fn an_address_that_is_taken() {
     assert!(second.unwrap_err().to_string().contains("node.listen"));
     first.close(Duration::ZERO).await;
 }
+
+#[tokio::test]
+async fn an_address_that_is_let_go_in_time() {
+    let cluster = Cluster::new("shop");
+    let config = cluster.config(1, support::free_address(), &[]);
+    let former = std::net::UdpSocket::bind(config.listen).unwrap();
+    let node = transport(config);
+    let started = tokio::spawn({
+        let node = node.clone();
+        async move { node.start(Arc::new(Recorder::default())).await }
+    });
+    // The node has tried at least once when the address becomes free.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!started.is_finished());
+    drop(former);
+    started.await.unwrap().unwrap();
+    node.close(Duration::ZERO).await;
+}
