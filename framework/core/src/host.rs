@@ -30,8 +30,8 @@ use crate::limits::{APPLY_BACKLOG_MAX, UNACKED_BYTES_MAX};
 use crate::{
     Admission, Applied, Boot, DedupTable, Descriptor, Effects, Entry, EntryId, Error, ErrorKind,
     GroupId, Incarnation, Input, InstanceGen, LogSeq, LogSlice, Machine, Mono, NodeId, Now,
-    Outcome, PeerEvent, Pipeline, ReadRequest, RecoveredGroup, Registry, Reply, Status, Ticket,
-    Vitals, WriteOutcome, WriteRequest,
+    Outcome, PeerEvent, Pipeline, Promotion, ReadRequest, RecoveredGroup, Registry, Reply, Status,
+    Ticket, Vitals, WriteOutcome, WriteRequest,
 };
 use backlog::Backlog;
 use inline::Inline;
@@ -291,6 +291,14 @@ impl<M: Machine> Host<M> {
     /// Those of [`Protocol::transfer`](crate::Protocol::transfer).
     pub fn transfer(&mut self, now: Now, to: NodeId) -> Result<(), Error> {
         self.machine.transfer(now, to, &mut self.fx)
+    }
+
+    /// Somebody wants this replica to lead.
+    ///
+    /// # Errors
+    /// Those of [`Protocol::promote`](crate::Protocol::promote).
+    pub fn promote(&mut self, now: Now, promotion: Promotion) -> Result<Option<NodeId>, Error> {
+        self.machine.promote(now, promotion, &mut self.fx)
     }
 
     /// Ends a drained batch: seals, lets the protocol coalesce, carries out what stays inside the

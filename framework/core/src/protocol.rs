@@ -9,6 +9,7 @@ mod effects;
 mod erased;
 mod input;
 mod message;
+mod promotion;
 mod status;
 
 pub use boot::Boot;
@@ -18,6 +19,7 @@ pub use effects::{
 pub use erased::{DynProtocol, ErasedMachine, Machine, erase};
 pub use input::{Input, PeerEvent, Proposal};
 pub use message::{Class, Encoded, WireMessage};
+pub use promotion::Promotion;
 pub use status::{Role, Status, Vitals};
 
 use serde::de::DeserializeOwned;
@@ -99,6 +101,24 @@ pub trait Protocol: Sized + Send + 'static {
     ) -> Result<(), Error> {
         let _ = (now, to, fx);
         Err(Error::new(ErrorKind::Unsupported, "transfer").with("protocol", Self::NAME))
+    }
+
+    /// Somebody who operates the cluster wants this replica to lead, because the former leader is gone.
+    /// What a protocol promises is kept unless they accept otherwise; whether it came about,
+    /// [`inspect`](Self::inspect) shows later. Returns who led before, as far as this replica knows.
+    ///
+    /// # Errors
+    /// `Unsupported` by a protocol whose leaders are not appointed; `Fenced` when `promotion` replaces
+    /// another epoch than the newest; `Conflict` while the leader is alive; `ConfigInvalid` for a
+    /// replica that may not lead; `Unavailable` for one that may have forgotten what it promised.
+    fn promote(
+        &mut self,
+        now: Now,
+        promotion: Promotion,
+        fx: &mut Effects<Self::Message>,
+    ) -> Result<Option<NodeId>, Error> {
+        let _ = (now, promotion, fx);
+        Err(Error::new(ErrorKind::Unsupported, "promote").with("protocol", Self::NAME))
     }
 
     /// The writes that it had to discard; `None` for a protocol that keeps no account of them.

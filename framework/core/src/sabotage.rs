@@ -107,11 +107,15 @@ pub enum Bug {
     ResetUnjournaled,
     /// A replica starts without its journal of discarded writes.
     JournalForgottenAtBoot,
+    /// A replica that nobody has appointed asks for votes when it misses the leader.
+    AppointedElect,
+    /// A promotion asks for votes as if its operator accepted that writes are lost.
+    PromotionIgnoresLogs,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 51] = [
         Self::LeaderAcksBeforeDurable,
         Self::FollowerAcksBeforeDurable,
         Self::AckUnmatchedSuffix,
@@ -161,6 +165,8 @@ impl Bug {
         Self::TruncatesBeforeJournal,
         Self::ResetUnjournaled,
         Self::JournalForgottenAtBoot,
+        Self::AppointedElect,
+        Self::PromotionIgnoresLogs,
     ];
 }
 

@@ -1,6 +1,7 @@
 //! The world of one run: nodes, network, clients, and what the harness knows of them.
 
 mod boot;
+mod controllers;
 mod discards;
 mod elections;
 mod engine_desk;

@@ -117,6 +117,9 @@ pub fn subject(name: &str) -> Option<Subject> {
         .find(|subject| subject.name == name)
 }
 
+/// Purpose of the draw whether leaders are appointed.
+const APPOINTS: u64 = 0x5e;
+
 fn tune_single_leader(descriptor: &mut Descriptor, elections: Option<bool>, rng: &mut Rng) {
     let shard = repertoire_core::ShardId(0);
     let voters: Vec<u64> = descriptor.voters(shard).map(|node| node.0).collect();
@@ -147,7 +150,12 @@ fn tune_single_leader(descriptor: &mut Descriptor, elections: Option<bool>, rng:
     };
     let lease = rng.one_in(2);
     let failover = if elects {
-        format!(r#""failover": "elect", "election_timeout_ms": {timeout}, "lease_reads": {lease}"#)
+        let how = if rng.clone().fork(APPOINTS).one_in(4) {
+            "appoint"
+        } else {
+            "elect"
+        };
+        format!(r#""failover": "{how}", "election_timeout_ms": {timeout}, "lease_reads": {lease}"#)
     } else {
         format!(r#""leader": {leader}"#)
     };

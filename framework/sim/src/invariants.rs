@@ -3,6 +3,7 @@
 //!
 //! Cheap ones are checked as things happen, the others when the run has come to rest.
 
+pub(crate) mod appointed;
 pub(crate) mod at_most_once;
 pub(crate) mod bounded;
 pub(crate) mod compare_and_set;

@@ -24,7 +24,12 @@ pub(crate) struct GroupPlan {
 impl GroupPlan {
     /// Whether the replicas elect their leader.
     pub(crate) fn elects(&self) -> bool {
-        self.descriptor.plugin_options.contains(r#""elect""#)
+        self.descriptor.plugin_options.contains(r#""elect""#) || self.is_appointed()
+    }
+
+    /// Whether the replicas elect only whom a controller wants.
+    pub(crate) fn is_appointed(&self) -> bool {
+        self.descriptor.plugin_options.contains(r#""appoint""#)
     }
 
     /// Copies that a write must ask for, so that no failover may lose it: as many as the keyspace's
@@ -64,6 +69,8 @@ pub(crate) struct ClientPlan {
 const SHARE: u64 = 0x5a;
 /// Purpose of the generator that draws wishes for leaders.
 const WISHES: u64 = 0x5b;
+/// Purpose of the generator that draws what controllers see and want.
+const CONTROLLERS: u64 = 0x5d;
 /// Purpose of the generator that draws when nobody asks for anything.
 const RECESS: u64 = 0x5c;
 
@@ -133,6 +140,8 @@ pub(crate) struct Plan {
     pub(crate) recess: Option<Recess>,
     /// Draws who is wanted to lead, if somebody wishes for leaders.
     pub(crate) wishes: Option<Rng>,
+    /// Draws what the controllers of keyspaces see and want whose leaders are appointed.
+    pub(crate) controllers: Rng,
     pub(crate) keys: u16,
 }
 
@@ -195,6 +204,7 @@ impl Plan {
             share,
             recess: Recess::draw(config.seed),
             wishes: draw_wishes(config.seed),
+            controllers: Rng::new(config.seed).fork(CONTROLLERS),
         }
     }
 

@@ -100,6 +100,14 @@ situations! {
     LeaderTookOver "leader-took-over-as-wished" Elections,
     /// A leader that was to hand over went on leading.
     TransferExpired "transfer-expired" Elections,
+    /// A controller promoted a replica that may vote.
+    PromotionBegun "promotion-begun" Elections,
+    /// A voter had more than the replica that a controller promoted, or heard a leader.
+    PromotionRefused "promotion-refused" Elections,
+    /// A replica leads because a controller promoted it.
+    LeaderPromoted "leader-promoted" Elections,
+    /// A controller knew of an older epoch than the replica that it promoted.
+    PromotionOutdated "promotion-outdated" Elections,
     /// A group that nobody used came to rest.
     GroupQuiescent "group-quiescent" Copies,
     /// A group at rest was woken.

@@ -25,9 +25,23 @@ pub enum Failover {
     /// Nothing: writes wait until it is back, or until an operator names another one.
     #[default]
     Manual,
+    /// Nothing by itself: writes wait until the leader is back and has a majority, or until an operator
+    /// or a controller promotes another replica. The replicas vote on that as in an election, so that
+    /// what was acknowledged is kept and there is never a second leader.
+    Appoint,
     /// The other replicas elect another one. What was acknowledged with the keyspace's `acks` or more
     /// copies is kept; a write that asked for fewer may be lost.
     Elect,
+}
+
+impl Failover {
+    /// Whether nobody leads without the votes of a majority.
+    pub(crate) const fn takes_votes(self) -> bool {
+        match self {
+            Self::Manual => false,
+            Self::Appoint | Self::Elect => true,
+        }
+    }
 }
 
 /// A follower must not take a heartbeat that is late for a leader that is gone.
@@ -39,13 +53,14 @@ const HEARTBEATS_MIN: u32 = 3;
 pub struct Config {
     /// What happens when the leader fails.
     pub failover: Failover,
-    /// The node that leads, under `failover = "manual"`. Without it, the first full replica of each
-    /// shard does.
+    /// The node that leads, under `failover = "manual"`; that is to lead first, under `"appoint"`.
+    /// Without it, the first full replica of each shard does.
     pub leader: Option<u64>,
     /// Under `failover = "elect"`: a follower that has heard of no leader for this many milliseconds,
-    /// up to twice as many, asks the others for their votes. Before that it gives none to others.
+    /// up to twice as many, asks the others for their votes. Under `"appoint"` only the replica does
+    /// that which led last. Before that nobody gives a vote to others.
     pub election_timeout_ms: u32,
-    /// Under `failover = "elect"`: whether a leader that a majority has confirmed within nine tenths of
+    /// Under `failover = "elect"` and `"appoint"`: whether a leader that a majority has confirmed within nine tenths of
     /// an election timeout answers reads on its own. That trusts the nodes' clocks to run equally fast
     /// within ten percent. Without it each read asks a majority first.
     pub lease_reads: bool,
@@ -99,9 +114,14 @@ impl Config {
     /// Who leads a shard without having been elected; `None` when leaders are elected, or when the
     /// shard has no full replica.
     pub fn leader_of(&self, descriptor: &Descriptor, shard: ShardId) -> Option<NodeId> {
-        if self.failover == Failover::Elect {
+        if self.failover.takes_votes() {
             return None;
         }
+        self.first_of(descriptor, shard)
+    }
+
+    /// Who leads a shard first, with or without having been elected.
+    pub(crate) fn first_of(&self, descriptor: &Descriptor, shard: ShardId) -> Option<NodeId> {
         let first = || descriptor.voters(shard).next();
         self.leader.map(NodeId).or_else(first)
     }
@@ -149,7 +169,7 @@ fn validate_section(descriptor: &Descriptor, config: &Config) -> Result<(), Erro
         let remedy = "set 1024 to 921600: a data frame is at most 1 MiB";
         return refuse("append_bytes_max", config.append_bytes_max, remedy);
     }
-    if config.failover == Failover::Elect {
+    if config.failover.takes_votes() {
         validate_elections(descriptor, config)?;
     }
     if config.window_bytes < config.append_bytes_max {
@@ -160,8 +180,8 @@ fn validate_section(descriptor: &Descriptor, config: &Config) -> Result<(), Erro
 }
 
 fn validate_elections(descriptor: &Descriptor, config: &Config) -> Result<(), Error> {
-    if let Some(leader) = config.leader {
-        let remedy = "leave `leader` out, or set failover = \"manual\"";
+    if let Some(leader) = config.leader.filter(|_| config.failover == Failover::Elect) {
+        let remedy = "leave `leader` out, or set failover = \"appoint\"";
         return Err(invalid(descriptor, "leader", leader, remedy));
     }
     let beats = config.heartbeat_interval_ms.saturating_mul(HEARTBEATS_MIN);
@@ -197,7 +217,7 @@ fn validate_shard(
         let remedy = "single-leader knows the roles replica, learner and coordinator";
         return refuse("role", &format_args!("{:?}", spec.role), remedy);
     }
-    let leader = config.leader_of(descriptor, shard);
+    let leader = config.first_of(descriptor, shard);
     if let Some(leader) = leader.filter(|leader| descriptor.voters(shard).all(|n| n != *leader)) {
         let remedy = "name a node that holds a full replica, or leave `leader` out";
         return refuse("leader", &leader, remedy);

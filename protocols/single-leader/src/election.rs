@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use repertoire_core::sabotage::{Bug, planted};
-use repertoire_core::{Effects, LeaderEpoch, Mono, NodeId, Now};
+use repertoire_core::{Acks, Effects, LeaderEpoch, Mono, NodeId, Now};
 
 use crate::Message;
 use crate::amnesia::Recovery;
@@ -28,6 +28,7 @@ use crate::electorate::{is_election_quorum, voters};
 use crate::leading::Leading;
 use crate::message::{Stage, Vote, VoteRequest};
 use crate::plugin::Timer;
+use crate::promote::Attempt;
 use crate::replica::{Part, SingleLeader};
 use crate::state::{HardState, State};
 
@@ -47,6 +48,8 @@ pub(crate) struct Election {
     /// Draws are a function of the boot's seed.
     draw: u64,
     campaign: Option<Campaign>,
+    /// What became of the last promotion that was asked of this replica.
+    pub(crate) attempt: Option<Attempt>,
     /// While this voter may have forgotten what it promised.
     pub(crate) recovery: Option<Recovery>,
     /// A vote that is due once it is durable.
@@ -78,13 +81,14 @@ impl Election {
             is_resting: false,
             draw: seed,
             campaign: None,
+            attempt: None,
             recovery: None,
             owed: None,
         };
         election.redraw(state);
         if voters(state).eq([state.me]) {
             election.patience = Duration::ZERO;
-        } else if is_fresh && voters(state).next() == Some(state.me) {
+        } else if is_fresh && state.is_first() {
             // Somebody has to be the first, and waits for nothing but the others' links.
             election.patience = state.config.heartbeat();
         }
@@ -141,7 +145,7 @@ impl Election {
     }
 
     /// Whether this replica has promised to let the leader be that it knows of.
-    fn is_bound(&self, now: Mono, state: &State) -> bool {
+    pub(crate) fn is_bound(&self, now: Mono, state: &State) -> bool {
         let is_recent = now.since(self.heard) < state.config.election_timeout();
         self.is_loyal && (is_recent || self.is_resting)
     }
@@ -242,6 +246,9 @@ impl SingleLeader {
         }
         self.state.is_leader_silent = true;
         self.await_leader(now.mono, fx);
+        if !self.state.may_campaign() {
+            return;
+        }
         let epoch = self.state.hard.epoch.next();
         self.campaign(now, epoch, Stage::PreVote, fx);
     }
@@ -355,40 +362,6 @@ impl SingleLeader {
         }
     }
 
-    /// Whether the candidate gets, or would get, this replica's vote.
-    fn would_vote(&self, now: Mono, candidate: NodeId, request: &VoteRequest) -> bool {
-        let state = &self.state;
-        let is_bound = match &self.part {
-            Part::Leading(leading) => {
-                leading.quiescence.is_quiescent() || leading.holds_quorum(now, state)
-            }
-            Part::Following(_) => self
-                .election
-                .as_ref()
-                .is_some_and(|election| election.is_bound(now, state)),
-        };
-        if is_bound && request.stage != Stage::TakeOver {
-            return false;
-        }
-        let is_free = match request.epoch.cmp(&state.hard.epoch) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Greater => true,
-            std::cmp::Ordering::Equal => {
-                let is_same = state.hard.vote == Some(candidate);
-                let is_unused = state.hard.vote.is_none() && state.hard.leader.is_none();
-                let is_changed =
-                    planted(Bug::SecondVoteInEpoch) && state.hard.vote != Some(state.me);
-                request.stage.is_binding() && (is_same || is_unused || is_changed)
-            }
-        };
-        let own = state.log.last();
-        let is_as_new = (request.last.epoch, request.last.lsn) >= (own.epoch, own.lsn)
-            || planted(Bug::VoteForOlderLog)
-            // A blank vote says nothing of the log, which may hold what nobody else does.
-            || self.is_amnesiac();
-        is_free && is_as_new
-    }
-
     pub(crate) fn on_vote(
         &mut self,
         now: Now,
@@ -421,6 +394,8 @@ impl SingleLeader {
                 campaign.blank.insert(from);
             }
             self.count_votes(now, fx);
+        } else {
+            self.note_refusal(from, vote.epoch, fx);
         }
     }
 
@@ -433,6 +408,16 @@ impl SingleLeader {
         let count = voters(&self.state).count();
         let acks = self.state.descriptor.options.acks;
         let (granted, blank) = (campaign.granted.len(), campaign.blank.len());
+        // Whoever accepts a loss needs no copies of what was acknowledged, but a majority all the same.
+        let acks = match campaign.stage {
+            Stage::Forced => Acks::Majority,
+            Stage::PreVote | Stage::Vote | Stage::TakeOver => acks,
+        };
+        let blank = if campaign.stage == Stage::Forced {
+            0
+        } else {
+            blank
+        };
         let mut is_quorum = is_election_quorum(count, acks, granted, blank);
         if planted(Bug::ElectionQuorumMinusOne) {
             is_quorum = is_election_quorum(count, acks, granted + 1, blank);
@@ -445,8 +430,10 @@ impl SingleLeader {
                 let epoch = campaign.epoch;
                 self.campaign(now, epoch, Stage::Vote, fx);
             }
-            Stage::Vote | Stage::TakeOver if self.state.is_established() => self.lead(now, fx),
-            Stage::Vote | Stage::TakeOver => {}
+            Stage::Vote | Stage::TakeOver | Stage::Forced if self.state.is_established() => {
+                self.lead(now, fx);
+            }
+            Stage::Vote | Stage::TakeOver | Stage::Forced => {}
         }
     }
 
@@ -467,6 +454,7 @@ impl SingleLeader {
         fx.clear_timer(Timer::Fetch);
         fx.set_timer_in(Timer::Heartbeat, now.mono, self.state.config.heartbeat());
         fx.count("leader-elected", self.state.hard.epoch.0);
+        self.note_promoted(fx);
     }
 
     /// A leader that no quorum answers to any more stops leading: its clients must not wait for it,

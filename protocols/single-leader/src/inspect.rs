@@ -6,6 +6,7 @@ use std::time::Duration;
 use repertoire_core::{Lsn, Role, Status, Vitals};
 
 use crate::NAME;
+use crate::following::Following;
 use crate::progress::Phase;
 use crate::replica::{Part, SingleLeader};
 use crate::state::State;
@@ -64,22 +65,7 @@ impl SingleLeader {
         let unlisted = state.journal.unlisted().map(|(_, records)| records);
         put("discarded_unlisted", unlisted.sum());
         match &self.part {
-            Part::Following(following) => {
-                put("matched_lsn", following.matched().0);
-                put("lag_records", following.freshness.behind(state.applied));
-                if let Some(age) = following.freshness.age(state.now.mono) {
-                    put("lag_ms", milliseconds(age));
-                }
-                put("is_halted", following.is_halted().into());
-                let recovery = self.election.as_ref().and_then(|e| e.recovery.as_ref());
-                let is_resting = self.election.as_ref().is_some_and(|e| e.is_resting());
-                put("is_quiescent", is_resting.into());
-                put("is_amnesiac", recovery.is_some().into());
-                if let Some(recovery) = recovery {
-                    let missing = recovery.missing(state) as u64;
-                    put("recovery_answers_missing", missing);
-                }
-            }
+            Part::Following(following) => self.following_details(following, &mut put),
             Part::Leading(leading) => {
                 put("is_ready", leading.is_ready(state).into());
                 put("is_quiescent", leading.quiescence.is_quiescent().into());
@@ -118,6 +104,29 @@ impl SingleLeader {
             }
         }
         details
+    }
+
+    fn following_details(&self, following: &Following, put: &mut impl FnMut(&str, u64)) {
+        let state = &self.state;
+        put("matched_lsn", following.matched().0);
+        put("lag_records", following.freshness.behind(state.applied));
+        if let Some(age) = following.freshness.age(state.now.mono) {
+            put("lag_ms", milliseconds(age));
+        }
+        put("is_halted", following.is_halted().into());
+        let recovery = self.election.as_ref().and_then(|e| e.recovery.as_ref());
+        let is_resting = self.election.as_ref().is_some_and(|e| e.is_resting());
+        put("is_quiescent", is_resting.into());
+        let attempt = self.election.as_ref().and_then(|e| e.attempt.as_ref());
+        if let Some(attempt) = attempt {
+            put("promotion_epoch", attempt.epoch.0);
+            put("promotion_refusals", attempt.refused.len() as u64);
+        }
+        put("is_amnesiac", recovery.is_some().into());
+        if let Some(recovery) = recovery {
+            let missing = recovery.missing(state) as u64;
+            put("recovery_answers_missing", missing);
+        }
     }
 }
 

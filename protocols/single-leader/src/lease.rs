@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use repertoire_core::Mono;
 
-use crate::config::Failover;
 use crate::leading::Leading;
 use crate::state::State;
 
@@ -92,7 +91,7 @@ impl Leading {
     /// Whether everything that anybody has acknowledged by now is visible here: this replica leads,
     /// nobody else can have been elected, and what its predecessors acknowledged is visible.
     pub(crate) fn is_certain(&self, now: Mono, state: &State) -> bool {
-        let elects = state.config.failover == Failover::Elect;
+        let elects = state.config.failover.takes_votes();
         self.is_ready(state) && (!elects || self.holds_lease(now, state))
     }
 

@@ -16,6 +16,7 @@ mod local_log;
 mod message;
 mod plugin;
 mod progress;
+mod promote;
 mod quiescence;
 mod quorum;
 mod read_path;
@@ -25,6 +26,7 @@ mod replication;
 mod sending;
 mod state;
 mod transfer;
+mod voting;
 mod window;
 mod write_path;
 

@@ -133,12 +133,18 @@ pub enum Stage {
     Vote,
     /// The vote, at the wish of the leader: that it is heard holds nobody back.
     TakeOver,
+    /// The vote, of an operator who accepts that acknowledged writes are lost: that the voter's log is
+    /// newer holds it not back.
+    Forced,
 }
 
 impl Stage {
     /// Whether a vote is given, and not only promised.
     pub(crate) const fn is_binding(self) -> bool {
-        matches!(self, Self::Vote | Self::TakeOver)
+        match self {
+            Self::PreVote => false,
+            Self::Vote | Self::TakeOver | Self::Forced => true,
+        }
     }
 }
 

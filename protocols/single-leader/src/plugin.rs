@@ -1,8 +1,8 @@
 //! The plug-in: what the framework sees of the protocol.
 
 use repertoire_core::{
-    Boot, Capabilities, Descriptor, Effects, EntryId, Error, Input, Journal, NodeId, Now, Protocol,
-    Registry, Scope, Settlement, Status, TimerKey, Vitals,
+    Boot, Capabilities, Descriptor, Effects, EntryId, Error, Input, Journal, NodeId, Now,
+    Promotion, Protocol, Registry, Scope, Settlement, Status, TimerKey, Vitals,
 };
 
 use crate::replica::Part;
@@ -81,6 +81,17 @@ impl Protocol for SingleLeader {
 
     fn transfer(&mut self, now: Now, to: NodeId, _fx: &mut Effects<Message>) -> Result<(), Error> {
         self.on_transfer(now.mono, to)
+    }
+
+    fn promote(
+        &mut self,
+        now: Now,
+        promotion: Promotion,
+        fx: &mut Effects<Message>,
+    ) -> Result<Option<NodeId>, Error> {
+        let result = self.on_promote(now, promotion, fx);
+        self.check();
+        result
     }
 
     fn discards(&self) -> Option<&Journal> {

@@ -9,7 +9,6 @@ use repertoire_core::{
 };
 
 use crate::amnesia::{Amnesia, Recovery};
-use crate::config::Failover;
 use crate::discards::discard_abandoned;
 use crate::election::Election;
 use crate::following::Following;
@@ -26,7 +25,7 @@ impl SingleLeader {
     pub(crate) fn recover(boot: Boot<'_>, fx: &mut Effects<Message>) -> Result<Self, Error> {
         let config = Config::of(&boot.descriptor)?;
         let shard = boot.group.shard;
-        let elects = config.failover == Failover::Elect;
+        let elects = config.failover.takes_votes();
         let leads = config.leader_of(&boot.descriptor, shard) == Some(boot.me);
         let votes = elects && boot.descriptor.voters(shard).any(|node| node == boot.me);
         let found = Found::read(&boot)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
     Acks, Admission, Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, Journal,
     LeaderEpoch, LogOp, LogSeq, Lsn, NodeId, Now,
@@ -181,6 +182,26 @@ impl State {
             .filter(|leader| *leader != self.me)
     }
 
+    /// Whether this replica is the one that leads a new group.
+    pub(crate) fn is_first(&self) -> bool {
+        self.config.first_of(&self.descriptor, self.group.shard) == Some(self.me)
+    }
+
+    /// Whether this replica asks for votes when it misses a leader: each one where leaders are elected,
+    /// and only the one that was appointed last where they are appointed.
+    pub(crate) fn may_campaign(&self) -> bool {
+        let hard = &self.hard;
+        let is_appointed = || {
+            let is_new = hard.epoch == LeaderEpoch(0) && self.is_first();
+            is_new || hard.leader.or(hard.vote) == Some(self.me)
+        };
+        match self.config.failover {
+            Failover::Manual => false,
+            Failover::Appoint => is_appointed() || planted(Bug::AppointedElect),
+            Failover::Elect => true,
+        }
+    }
+
     /// A redirect to the leader.
     pub(crate) fn not_leader(&self, operation: &str) -> Error {
         let error = Error::not_leader(self.leader_hint(), operation);
@@ -235,7 +256,10 @@ impl State {
     /// What the first entry of a leadership waits for on its own account. An elected leader shows with
     /// it that it can serve the keyspace.
     pub(crate) fn barrier_acks(&self) -> Option<Acks> {
-        (self.config.failover == Failover::Elect).then_some(self.descriptor.options.acks)
+        self.config
+            .failover
+            .takes_votes()
+            .then_some(self.descriptor.options.acks)
     }
 
     /// Makes whole entries up to `upto` visible: hands them to the engine, in order, with the

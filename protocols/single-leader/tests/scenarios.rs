@@ -15,7 +15,8 @@ use std::time::Duration;
 use goldenscript::{Command, Context, Runner};
 use harness::{Cluster, descriptor};
 use repertoire_core::{
-    Acks, Durability, EntryId, Lag, LeaderEpoch, Lsn, PeerEvent, Position, ReadLevel, Role,
+    Acks, Durability, EntryId, Lag, LeaderEpoch, Lsn, PeerEvent, Position, Promotion, ReadLevel,
+    Role,
 };
 
 /// Runs the commands of one script.
@@ -98,7 +99,9 @@ impl Story {
                 settings.push(format!(r#""{name}": {value}"#));
             }
         }
-        let is_elected = settings.iter().any(|setting| setting.contains("elect"));
+        let is_elected = settings
+            .iter()
+            .any(|setting| setting.contains("elect") || setting.contains("appoint"));
         args.reject_next()?;
         descriptor.plugin_options = format!(r#"{{"single-leader": {{{}}}}}"#, settings.join(","));
         let mut cluster = Cluster::new(descriptor);
@@ -223,6 +226,12 @@ impl Runner for Story {
             "transfer" => {
                 let (from, to) = (number()?, number()?);
                 self.cluster()?.hand_over(from, to);
+            }
+            "promote" => {
+                let (node, epoch) = (number()?, number()?);
+                let mut promotion = Promotion::of(LeaderEpoch(epoch));
+                promotion.accept_data_loss = args.next_pos() == Some("accept-data-loss");
+                self.cluster()?.promote(node, promotion);
             }
             "read" => {
                 let node = number()?;

@@ -4,7 +4,7 @@
 //! simulator's fast path) or an [`ErasedMachine`] (its messages move as bytes; the node's way).
 //! Both must produce identical traces.
 
-use super::{Boot, Effects, Encoded, Input, Protocol, Status, Vitals, WireMessage};
+use super::{Boot, Effects, Encoded, Input, Promotion, Protocol, Status, Vitals, WireMessage};
 use crate::{EntryId, Error, Journal, NodeId, Now, Settlement};
 
 /// What a driver runs.
@@ -28,6 +28,17 @@ pub trait Machine: Send + Sized {
         to: NodeId,
         fx: &mut Effects<Self::Message>,
     ) -> Result<(), Error>;
+
+    /// See [`Protocol::promote`].
+    ///
+    /// # Errors
+    /// Its errors.
+    fn promote(
+        &mut self,
+        now: Now,
+        promotion: Promotion,
+        fx: &mut Effects<Self::Message>,
+    ) -> Result<Option<NodeId>, Error>;
 
     /// See [`Protocol::discards`].
     fn discards(&self) -> Option<&Journal>;
@@ -67,6 +78,15 @@ impl<P: Protocol> Machine for P {
         Protocol::transfer(self, now, to, fx)
     }
 
+    fn promote(
+        &mut self,
+        now: Now,
+        promotion: Promotion,
+        fx: &mut Effects<P::Message>,
+    ) -> Result<Option<NodeId>, Error> {
+        Protocol::promote(self, now, promotion, fx)
+    }
+
     fn discards(&self) -> Option<&Journal> {
         Protocol::discards(self)
     }
@@ -103,6 +123,17 @@ pub trait DynProtocol: Send {
     /// Its errors.
     fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error>;
 
+    /// See [`Protocol::promote`].
+    ///
+    /// # Errors
+    /// Its errors.
+    fn promote(
+        &mut self,
+        now: Now,
+        promotion: Promotion,
+        fx: &mut Effects<Encoded>,
+    ) -> Result<Option<NodeId>, Error>;
+
     /// See [`Protocol::discards`].
     fn discards(&self) -> Option<&Journal>;
 
@@ -136,6 +167,15 @@ impl Machine for ErasedMachine {
 
     fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error> {
         self.0.transfer(now, to, fx)
+    }
+
+    fn promote(
+        &mut self,
+        now: Now,
+        promotion: Promotion,
+        fx: &mut Effects<Encoded>,
+    ) -> Result<Option<NodeId>, Error> {
+        self.0.promote(now, promotion, fx)
     }
 
     fn discards(&self) -> Option<&Journal> {
@@ -195,6 +235,17 @@ impl<P: Protocol> DynProtocol for Erased<P> {
 
     fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error> {
         let result = self.protocol.transfer(now, to, &mut self.fx);
+        fx.absorb(&mut self.fx, WireMessage::encode);
+        result
+    }
+
+    fn promote(
+        &mut self,
+        now: Now,
+        promotion: Promotion,
+        fx: &mut Effects<Encoded>,
+    ) -> Result<Option<NodeId>, Error> {
+        let result = self.protocol.promote(now, promotion, &mut self.fx);
         fx.absorb(&mut self.fx, WireMessage::encode);
         result
     }

@@ -6,14 +6,18 @@ use super::{Event, Undo, World};
 use crate::cast::Cast;
 use crate::clock::{MILLI, Nanos};
 use crate::fault::kind::{Fault, Shape};
+use crate::invariants::appointed::Appointments;
+use crate::invariants::log_matching::Place;
 use crate::plan::node_id;
 use crate::sometimes::Situation;
 
 /// The elections of one keyspace.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Elections {
     /// The node that was elected last.
     leader: Option<usize>,
+    /// Who may be elected where leaders are appointed.
+    pub(crate) appointed: Appointments,
     /// Whether votes have been asked for since, and nobody has won.
     is_open: bool,
 }
@@ -75,6 +79,8 @@ impl<C: Cast> World<'_, C> {
     }
 
     pub(crate) fn note_election(&mut self, n: usize, g: usize, event: Telemetry) {
+        let host = self.nodes[n].replicas[g].host.as_ref();
+        let epoch = host.map_or(0, |host| host.vitals().epoch.0);
         let elections = &mut self.known[g].elections;
         match event.name {
             "election-begun" if std::mem::replace(&mut elections.is_open, true) => {
@@ -82,6 +88,12 @@ impl<C: Cast> World<'_, C> {
             }
             "leader-elected" => {
                 elections.is_open = false;
+                if self.plan.groups[g].is_appointed() {
+                    let place = Place { node: n, group: g };
+                    elections
+                        .appointed
+                        .judge(place, event.value, &mut self.findings);
+                }
                 match elections.leader.replace(n) {
                     Some(before) if before == n => self.reached.note(Situation::LeaderReelected),
                     Some(_) => self.reached.note(Situation::LeaderReplaced),
@@ -90,7 +102,17 @@ impl<C: Cast> World<'_, C> {
             }
             "leader-without-quorum" => self.reached.note(Situation::LeaderGaveUp),
             "entries-inherited" => self.reached.note(Situation::EntriesInherited),
-            "take-over-asked" => self.deafen(n),
+            "take-over-asked" => {
+                let to = event.value as usize - 1;
+                elections.appointed.note(to, epoch + 1);
+                self.deafen(n);
+            }
+            "promotion-begun" => {
+                elections.appointed.note(n, event.value);
+                self.reached.note(Situation::PromotionBegun);
+            }
+            "promotion-refused" => self.reached.note(Situation::PromotionRefused),
+            "leader-promoted" => self.reached.note(Situation::LeaderPromoted),
             "leader-took-over" => self.reached.note(Situation::LeaderTookOver),
             "voter-recovered" => self.reached.note(Situation::VoterRecovered),
             "leader-quiescent" => self.reached.note(Situation::GroupQuiescent),

@@ -37,6 +37,8 @@ pub(crate) enum Event {
     SnapshotStored { node: u8, group: u8, boot: u32 },
     /// A received snapshot is durable and loaded.
     SnapshotLoaded { node: u8, group: u8, boot: u32 },
+    /// A controller looks whether a keyspace has a leader.
+    Controller { group: u8 },
     /// The receiver of a snapshot looks whether it must ask again.
     TransferTick { node: u8, group: u8, boot: u32 },
     /// A request of a client arrives at a node.

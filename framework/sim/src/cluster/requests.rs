@@ -32,6 +32,7 @@ impl<C: Cast> World<'_, C> {
             self.agenda.after(EXPIRY_EVERY, event);
         }
         self.plan_wish();
+        self.start_controllers();
     }
 
     pub(crate) fn on_wake(&mut self, number: usize) {

@@ -19,8 +19,9 @@ use std::sync::Arc;
 
 use repertoire_core::{
     Acks, Boot, Descriptor, Effects, EntryId, Fate, FormatTag, GroupId, Incarnation, Input,
-    InstanceGen, KeyspaceId, LogSeq, Lsn, Mono, NodeId, Now, PeerEvent, Proposal, ProposalId,
-    Protocol, ReadLevel, ReadVerdict, Role, SnapshotOrder, Status, Ticket, Wall, WireMessage,
+    InstanceGen, KeyspaceId, LogSeq, Lsn, Mono, NodeId, Now, PeerEvent, Promotion, Proposal,
+    ProposalId, Protocol, ReadLevel, ReadVerdict, Role, SnapshotOrder, Status, Ticket, Wall,
+    WireMessage,
 };
 use repertoire_single_leader::{Message, SingleLeader};
 
@@ -364,6 +365,19 @@ impl Cluster {
             return;
         };
         if let Err(error) = Protocol::transfer(machine, now, NodeId(to), &mut node.fx) {
+            self.note(id, &format!("refuses: {error}"));
+        }
+        self.flush(id);
+    }
+
+    /// A controller wants this node to lead.
+    pub(crate) fn promote(&mut self, id: u64, promotion: Promotion) {
+        let now = self.at();
+        let node = self.node_mut(id);
+        let Some(machine) = &mut node.machine else {
+            return;
+        };
+        if let Err(error) = Protocol::promote(machine, now, promotion, &mut node.fx) {
             self.note(id, &format!("refuses: {error}"));
         }
         self.flush(id);
