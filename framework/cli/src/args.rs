@@ -55,6 +55,7 @@ pub(crate) enum Verb {
     Nodes(verbs::nodes::NodesArgs),
     Keyspace(verbs::keyspace::KeyspaceArgs),
     Transfer(verbs::transfer::TransferArgs),
+    Promote(verbs::promote::PromoteArgs),
     Discarded(verbs::discarded::DiscardedArgs),
     Config(verbs::config::ConfigArgs),
     Cert(verbs::cert::CertArgs),
@@ -82,6 +83,7 @@ impl Verb {
             | Self::Nodes(_)
             | Self::Keyspace(_)
             | Self::Transfer(_)
+            | Self::Promote(_)
             | Self::Discarded(_)
             | Self::Config(_)
             | Self::Cert(_)
@@ -106,6 +108,7 @@ impl Verb {
             Self::Nodes(args) => verbs::nodes::run(args, context).await,
             Self::Keyspace(args) => verbs::keyspace::run(args, context).await,
             Self::Transfer(args) => verbs::transfer::run(args, context).await,
+            Self::Promote(args) => verbs::promote::run(args, context).await,
             Self::Discarded(args) => verbs::discarded::run(args, context).await,
             Self::Config(args) => verbs::config::run(args, context),
             Self::Cert(args) => verbs::cert::run(&args, context),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use repertoire::certs::{TlsFiles, TlsIdentity};
 use repertoire::core::{Error, ErrorKind, Registry, TokenKeys};
+use repertoire::runtime::{FenceCommand, FenceHook};
 use repertoire::{LogOptions, Mtu, NodeOptions, OutboxBudgets, QuicSettings};
 use repertoire_config::{Config, TransportConfig};
 
@@ -78,6 +79,14 @@ pub(crate) fn node_options(config: &Config, registry: Arc<Registry>) -> Result<N
     options.members = config.members();
     options.registry = registry;
     options.token_keys = token_keys(config.tls.token_key_file())?;
+    options.fence = config.node.fence_command.as_ref().map(|program| {
+        let command = FenceCommand {
+            program: program.display().to_string(),
+            args: Vec::new(),
+            timeout: Duration::from_millis(config.node.fence_timeout_ms),
+        };
+        Arc::new(command) as Arc<dyn FenceHook>
+    });
     options.log = LogOptions {
         segment_bytes: config.log.segment_bytes,
         capacity_bytes: config.log.capacity_bytes.unwrap_or(u64::MAX),

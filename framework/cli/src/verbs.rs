@@ -14,6 +14,7 @@ pub(crate) mod import;
 pub(crate) mod keyspace;
 pub(crate) mod man;
 pub(crate) mod nodes;
+pub(crate) mod promote;
 pub(crate) mod put;
 pub(crate) mod scan;
 pub(crate) mod serve;

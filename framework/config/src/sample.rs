@@ -23,7 +23,8 @@ const SET: [(&str, &str); 11] = [
 ];
 
 /// What the sample proposes, in comments, where a default is words and not a value.
-const PROPOSED: [(&str, &str); 4] = [
+const PROPOSED: [(&str, &str); 5] = [
+    ("node.fence_command", "\"fence.sh\""),
     ("tls.token_key", "\"certs/token.key\""),
     ("node.site", "\"main\""),
     ("keyspace.<name>.resolver", "\"last-write-wins\""),

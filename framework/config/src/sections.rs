@@ -27,6 +27,16 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// Its data folder.
     pub data: PathBuf,
+    /// The command that cuts a former leader off before a replica of this node is promoted.
+    #[serde(default)]
+    pub fence_command: Option<PathBuf>,
+    /// How long it may take, in milliseconds.
+    #[serde(default = "fence_timeout_ms")]
+    pub fence_timeout_ms: u64,
+}
+
+const fn fence_timeout_ms() -> u64 {
+    10_000
 }
 
 /// `[tls]`: who this node is, and whom it trusts. Paths only; keys are never part of a

@@ -73,7 +73,7 @@ fn unknown_keys_name_the_nearest_known_one() {
             "id = 1\n",
             "id = 1\nlisten_address = \"10.0.0.1:7401\"\n",
             "conf/a.toml: node.listen_address = \"10.0.0.1:7401\": unknown key; remove the line; \
-             [node] takes id, site, listen, data",
+             [node] takes id, site, listen, data, fence_command, fence_timeout_ms",
         ),
         (
             "id = 1\n",

@@ -9,8 +9,8 @@ use repertoire_core::{
     TOKEN_KEY_LEN, TokenKeys, Transport,
 };
 use repertoire_runtime::{
-    Beginning, DiskWitness, FOLDER_VERSION, Identity, MakeTransport, NodeHandle, NodeParts,
-    RuntimeOptions, begin_start, format_folder, read_identity, settle, start_node,
+    Beginning, DiskWitness, FOLDER_VERSION, FenceHook, Identity, MakeTransport, NodeHandle,
+    NodeParts, RuntimeOptions, begin_start, format_folder, read_identity, settle, start_node,
 };
 use repertoire_segment_log::{Options as LogOptions, OsDisk, SegmentLog};
 use repertoire_transport_quic::certs::TlsIdentity;
@@ -113,6 +113,8 @@ pub struct NodeOptions {
     /// The cluster's keys for session tokens, the same on every node; without them this node seals
     /// and opens none.
     pub token_keys: Option<TokenKeys>,
+    /// Cuts a former leader off before a replica of this node is promoted; none: nothing has to be.
+    pub fence: Option<Arc<dyn FenceHook>>,
 }
 
 impl NodeOptions {
@@ -135,6 +137,7 @@ impl NodeOptions {
             session_bytes_max: runtime.session_bytes_max,
             peer_bytes_max: runtime.peer_bytes_max,
             token_keys: None,
+            fence: None,
         }
     }
 }
@@ -241,6 +244,7 @@ fn parts(
     runtime.session_bytes_max = options.session_bytes_max;
     runtime.peer_bytes_max = options.peer_bytes_max;
     runtime.token_keys = options.token_keys;
+    runtime.fence = options.fence;
     Ok(NodeParts {
         options: runtime,
         registry: options.registry,

@@ -1,6 +1,7 @@
 //! Administrative functions that are called by name; arguments and answers are JSON.
 
 pub(crate) mod discards;
+pub(crate) mod promote;
 mod replay;
 
 use std::sync::Arc;
@@ -18,6 +19,9 @@ use crate::session::Sessions;
 /// The function that hands a leadership over: `{"keyspace": name, "shard": 0, "to": node}`. The
 /// answer is an empty object; see [`NodeHandle::transfer`](crate::NodeHandle::transfer).
 const TRANSFER: &str = "transfer";
+
+/// The function that makes a replica of this node lead; see [`promote`].
+const PROMOTE: &str = "promote";
 
 /// The functions about discarded writes; see [`discards`].
 const DISCARDED: &str = "discarded";
@@ -74,6 +78,11 @@ pub(crate) async fn call(desk: &Desk, name: &str, args: &[u8]) -> Result<Bytes, 
             let group = desk.group(&keyspace, shard)?;
             transfer(&desk.inbox, group, NodeId(to)).await?;
             return Ok(Bytes::from_static(b"{}"));
+        }
+        PROMOTE => {
+            let order: promote::Promote = parse(name, args)?;
+            let group = desk.group(&order.keyspace, order.shard)?;
+            promote::promote(desk, group, order).await?
         }
         DISCARDED => {
             let list: discards::List = parse(name, args)?;

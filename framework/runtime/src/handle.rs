@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use repertoire_core::{Catalogue, Descriptor, Error, ErrorKind, GroupId, NodeId};
+use repertoire_core::{Catalogue, Descriptor, Error, ErrorKind, GroupId, NodeId, Promotion};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::actors::node::Control;
@@ -141,18 +141,41 @@ impl NodeHandle {
         admin::transfer(&self.running.inbox, group, to).await
     }
 
+    /// Makes this node's replica lead a group whose leader is gone. First the node's
+    /// [`FenceHook`](crate::FenceHook), if it has one, cuts the former leader off. Returns who that was,
+    /// as far as the replica knows, once the voters are about to be asked; the status of the node says
+    /// whether it came to lead.
+    ///
+    /// # Errors
+    /// `UnknownKeyspace`; `ConfigInvalid` for a fixed leader or a replica that may not lead; `Fenced`
+    /// when the promotion replaces another epoch than the newest; `Conflict` while the leader is
+    /// alive; `Unavailable` for a replica that may have forgotten what it promised; those of the hook.
+    pub async fn promote(
+        &self,
+        group: GroupId,
+        promotion: Promotion,
+    ) -> Result<Option<NodeId>, Error> {
+        let catalogue = self.catalogue();
+        let described = catalogue.keyspaces().find(|d| d.id == group.keyspace);
+        let name = described.map_or_else(|| group.to_string(), |d| d.name.clone());
+        admin::promote::order(&self.desk(), group, name, promotion).await
+    }
+
+    fn desk(&self) -> Desk {
+        Desk {
+            inbox: Arc::clone(&self.running.inbox),
+            sessions: Arc::clone(&self.running.sessions),
+            credit: Arc::clone(&self.running.request_credit),
+        }
+    }
+
     /// Calls an administrative function by name, with JSON, as clients on the network do.
     ///
     /// # Errors
     /// `Unsupported` for a name that is not known, `Malformed` for arguments that are not understood;
     /// those of the function.
     pub async fn call(&self, name: &str, args: &[u8]) -> Result<Bytes, Error> {
-        let desk = Desk {
-            inbox: Arc::clone(&self.running.inbox),
-            sessions: Arc::clone(&self.running.sessions),
-            credit: Arc::clone(&self.running.request_credit),
-        };
-        admin::call(&desk, name, args).await
+        admin::call(&self.desk(), name, args).await
     }
 
     /// Stops the node in order: requests are refused, the log is synced, links drain for at most

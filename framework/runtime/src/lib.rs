@@ -5,6 +5,7 @@ mod admin;
 pub mod clock;
 mod credit;
 mod edge;
+mod fence;
 mod handle;
 mod identity;
 mod inbox;
@@ -18,6 +19,7 @@ mod tokens;
 
 pub use actors::resolver::resolve;
 pub use credit::Credit;
+pub use fence::{FenceCommand, FenceHook, FormerLeader};
 pub use handle::NodeHandle;
 pub use identity::{FOLDER_VERSION, Identity, format_folder, read_identity};
 pub use lineage::{Beginning, DiskWitness, begin_start, settle};

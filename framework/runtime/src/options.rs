@@ -1,8 +1,11 @@
 //! Settings of a node's runtime.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use repertoire_core::{Descriptor, Member, TokenKeys};
+
+use crate::fence::FenceHook;
 
 /// Settings of a node's runtime. The defaults serve a node with 1 GiB to spare.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct RuntimeOptions {
     pub peer_bytes_max: usize,
     /// The cluster's keys for session tokens; without them this node seals and opens none.
     pub token_keys: Option<TokenKeys>,
+    /// Cuts former leaders off before replicas of this node are promoted.
+    pub fence: Option<Arc<dyn FenceHook>>,
 }
 
 impl RuntimeOptions {
@@ -34,6 +39,7 @@ impl RuntimeOptions {
             session_bytes_max: 16 << 20,
             peer_bytes_max: 64 << 20,
             token_keys: None,
+            fence: None,
         }
     }
 }

@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 use parking_lot::RwLock;
 use repertoire_core::{
-    Catalogue, Descriptor, Error, ErrorKind, GroupId, KeyspaceId, Operation, ReadQuery, Reply,
-    ShardId,
+    Catalogue, Descriptor, Error, ErrorKind, GroupId, KeyspaceId, NodeId, Operation, ReadQuery,
+    Reply, ShardId,
 };
 use repertoire_wire::ANY_SHARD;
 
+use crate::fence::FenceHook;
 use crate::tokens::TokenDesk;
 
 /// Where the replies of one session go. Called from the Node actor; must not block.
@@ -36,6 +37,10 @@ pub(crate) struct Sessions {
     formatted: RwLock<Vec<String>>,
     /// Seals and opens session tokens.
     pub(crate) tokens: TokenDesk,
+    /// The node that serves them.
+    pub(crate) node: NodeId,
+    /// Cuts former leaders off before others are appointed.
+    pub(crate) fence: Option<Arc<dyn FenceHook>>,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -48,9 +53,11 @@ impl std::fmt::Debug for Sessions {
 
 impl Sessions {
     /// No sessions yet.
-    pub(crate) fn new(tokens: TokenDesk) -> Self {
+    pub(crate) fn new(node: NodeId, tokens: TokenDesk, fence: Option<Arc<dyn FenceHook>>) -> Self {
         Self {
+            node,
             tokens,
+            fence,
             ..Self::default()
         }
     }

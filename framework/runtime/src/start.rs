@@ -59,12 +59,13 @@ pub async fn start_node(parts: NodeParts) -> Result<NodeHandle, Error> {
     let (stop, stop_orders) = mpsc::unbounded_channel();
     let (end, ended) = watch::channel(None);
     let tokens = TokenDesk::new(identity.cluster, parts.options.token_keys.clone());
+    let node = identity.node;
     let running = Arc::new(Running {
         identity,
         request_credit: Credit::new(parts.options.request_bytes_max),
         options: parts.options.clone(),
         inbox: Arc::new(Inbox::default()),
-        sessions: Arc::new(Sessions::new(tokens)),
+        sessions: Arc::new(Sessions::new(node, tokens, parts.options.fence.clone())),
         stop,
         ended,
         thread: Mutex::new(None),

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use clap::Args;
 use repertoire::core::{Error, NodeId};
-use repertoire_client::{Client, DEADLINE};
+use repertoire_client::Client;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::Context;
 use crate::connect::ConnectArgs;
 use crate::failure::{Failure, UNAVAILABLE};
+
+/// How long a node may take to say how it is, when nobody says: one that is down is shown as such.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Show how the nodes and their replicas are. Exit code 3 when a node that was asked for by number,
 /// or every node, does not answer.
@@ -33,7 +36,7 @@ pub(crate) async fn run(args: StatusArgs, context: &Context) -> Result<(), Failu
         let node = args.node.unwrap_or_default();
         return Err(Failure::NotFound(format!("the cluster has no node {node}")));
     }
-    let found = ask_all(&client, &nodes, args.connect.deadline.unwrap_or(DEADLINE)).await;
+    let found = ask_all(&client, &nodes, args.connect.deadline.unwrap_or(PATIENCE)).await;
     let has_answer = found.iter().any(|(_, status)| status.is_ok());
     if context.output.is_json() {
         let nodes: Vec<Value> = found.iter().map(to_json).collect();

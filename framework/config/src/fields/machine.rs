@@ -1,6 +1,6 @@
 //! What differs between nodes: the node itself, its certificates, its resources.
 
-use super::{FieldDoc, REQUIRED};
+use super::{FieldDoc, NOT_SET, REQUIRED};
 use crate::kind::{Kind, Text};
 
 const GIB: u64 = 1 << 30;
@@ -37,6 +37,19 @@ pub(super) const FIRST: &[FieldDoc] = &[
         "The data folder. Relative to the file that sets it, or to the working folder.",
     )
     .of(Kind::Text(Text::Path), "a path"),
+    FieldDoc::new(
+        "node.fence_command",
+        NOT_SET,
+        "A program that cuts a former leader off, run before a replica of this node is promoted. It \
+         learns whom from REPERTOIRE_FORMER_NODE and its like; unless it ends with 0, nobody is promoted.",
+    )
+    .of(Kind::Text(Text::Path), "a path"),
+    FieldDoc::new(
+        "node.fence_timeout_ms",
+        "10000",
+        "How long node.fence_command may take before it is killed and has failed.",
+    )
+    .milliseconds(100, HOUR_MS, "100 to 3600000"),
     FieldDoc::new(
         "tls.ca",
         REQUIRED,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::Context;
 use repertoire_core::{
     ClientId, EXPIRE_FUNCTION, EntryId, Error, ErrorKind, GroupId, Mono, NodeId, Now, Operation,
-    ReplyHandle, RequestId, Settlement, Space, WriteRequest,
+    Promotion, ReplyHandle, RequestId, Settlement, Space, WriteRequest,
 };
 use repertoire_log_formats::expiry::{EXPIRE_MAX, Expiry, expire_args, index_end};
 use tokio::sync::oneshot;
@@ -28,6 +28,12 @@ pub(crate) enum Control {
     Release(GroupId, oneshot::Sender<Result<(), Error>>),
     /// Hand the leadership of a replica over.
     Transfer(GroupId, NodeId, oneshot::Sender<Result<(), Error>>),
+    /// Let a replica of this node lead.
+    Promote(
+        GroupId,
+        Promotion,
+        oneshot::Sender<Result<Option<NodeId>, Error>>,
+    ),
     /// List discarded writes of a replica after that position.
     Discards(
         GroupId,
@@ -58,6 +64,9 @@ impl NodeActor {
             Control::Transfer(group, to, reply) => {
                 let _ = reply.send(self.transfer(now, group, to));
             }
+            Control::Promote(group, promotion, reply) => {
+                let _ = reply.send(self.promote(now, group, promotion));
+            }
             Control::Discards(group, after, reply) => {
                 let _ = reply.send(self.discards(group, after));
             }
@@ -75,6 +84,19 @@ impl NodeActor {
         let slot = self.running(group)?;
         let lost = || Error::new(ErrorKind::Poisoned, "transfer").with("group", group);
         let result = slot.guard(|host| host.transfer(now, to));
+        self.touch(group);
+        result.unwrap_or_else(|| Err(lost()))
+    }
+
+    fn promote(
+        &mut self,
+        now: Now,
+        group: GroupId,
+        promotion: Promotion,
+    ) -> Result<Option<NodeId>, Error> {
+        let slot = self.running(group)?;
+        let lost = || Error::new(ErrorKind::Poisoned, "promote").with("group", group);
+        let result = slot.guard(|host| host.promote(now, promotion));
         self.touch(group);
         result.unwrap_or_else(|| Err(lost()))
     }
