@@ -83,8 +83,11 @@ impl<C: Cast> World<'_, C> {
         let epoch = host.map_or(0, |host| host.vitals().epoch.0);
         let elections = &mut self.known[g].elections;
         match event.name {
-            "election-begun" if std::mem::replace(&mut elections.is_open, true) => {
-                self.reached.note(Situation::ElectionWithoutWinner);
+            "election-begun" => {
+                elections.appointed.ask(n, event.value);
+                if std::mem::replace(&mut elections.is_open, true) {
+                    self.reached.note(Situation::ElectionWithoutWinner);
+                }
             }
             "leader-elected" => {
                 elections.is_open = false;

@@ -3,10 +3,19 @@
 use crate::invariants::Findings;
 use crate::invariants::log_matching::Place;
 
-/// Who may be elected, and in which epoch it was to begin.
-#[derive(Clone, Debug, Default)]
+/// Who may be elected, and the newest epoch that it was chosen for or has asked for since.
+#[derive(Clone, Debug)]
 pub(crate) struct Appointments {
     nodes: Vec<(usize, u64)>,
+}
+
+impl Default for Appointments {
+    /// The first replica leads a new group.
+    fn default() -> Self {
+        Self {
+            nodes: vec![(0, 1)],
+        }
+    }
 }
 
 impl Appointments {
@@ -15,14 +24,23 @@ impl Appointments {
         self.nodes.push((node, epoch));
     }
 
+    /// A node asks for votes. Until it hears who leads, it goes on from that epoch.
+    pub(crate) fn ask(&mut self, node: usize, epoch: u64) {
+        if self.is_chosen(node) {
+            self.note(node, epoch);
+        }
+    }
+
     /// A replica was elected. Whoever was chosen for an earlier epoch has missed it.
     pub(crate) fn judge(&mut self, at: Place, epoch: u64, findings: &mut Findings) {
-        let is_first = epoch == 1;
-        let is_chosen = self.nodes.iter().any(|(node, _)| *node == at.node);
-        findings.require(is_first || is_chosen, "SL1.appointed", || {
+        findings.require(self.is_chosen(at.node), "SL1.appointed", || {
             format!("{at:?}: leads in epoch {epoch}, and nobody has chosen it")
         });
         self.nodes.retain(|(_, begin)| *begin >= epoch);
         self.nodes.push((at.node, epoch));
+    }
+
+    fn is_chosen(&self, node: usize) -> bool {
+        self.nodes.iter().any(|(chosen, _)| *chosen == node)
     }
 }
