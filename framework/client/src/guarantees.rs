@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::client::Client;
 pub use keyspace::SessionKeyspace;
-pub(crate) use policy::preferred;
+pub use policy::preferred;
 pub use policy::{ReadPolicy, SAW_RECENTLY};
 
 /// A node that did not serve in time is passed over for so long.

@@ -28,7 +28,7 @@ pub use builder::ClientBuilder;
 pub use client::Client;
 pub use completion::Completion;
 pub use flight::Written;
-pub use guarantees::{ReadPolicy, SAW_RECENTLY, Session, SessionKeyspace};
+pub use guarantees::{ReadPolicy, SAW_RECENTLY, Session, SessionKeyspace, preferred};
 pub use keyspace::Keyspace;
 pub use options::{DEADLINE, RequestOptions};
 pub use pipeline::{Completions, Pipeline};

@@ -14,4 +14,5 @@ pub use node::{
 pub use repertoire_core as core;
 pub use repertoire_runtime as runtime;
 pub use repertoire_segment_log::Options as LogOptions;
+pub use repertoire_transport_faulty::{Direction, FaultPlan, FaultyTransport};
 pub use repertoire_transport_quic::{Mtu, OutboxBudgets, QuicSettings, certs};

@@ -4,7 +4,7 @@
 //! threads of its own for every node. Only the machine is shared; and the network, on request, is
 //! left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,7 @@ use repertoire_core::{
     TokenKeys,
 };
 use repertoire_segment_log::Options as LogOptions;
+use repertoire_transport_faulty::{FaultPlan, FaultyTransport};
 use repertoire_transport_memory::MemoryHub;
 use repertoire_transport_quic::QuicSettings;
 use repertoire_transport_quic::certs::{ClusterAuthority, Identity, TlsIdentity, Validity};
@@ -45,6 +46,8 @@ pub enum LocalNetwork {
     /// Queues in this process: what is left when the network costs nothing. Clients reach the nodes
     /// through their handles only.
     Memory,
+    /// As `Memory`, over links that [`LocalCluster::faults`] cuts and slows down.
+    Faulty,
 }
 
 /// What a local cluster is made of.
@@ -108,6 +111,7 @@ pub struct LocalCluster {
     addresses: Vec<SocketAddr>,
     keyspaces: Vec<Descriptor>,
     nodes: Vec<Option<Node>>,
+    faults: BTreeMap<NodeId, FaultyTransport>,
 }
 
 impl std::fmt::Debug for LocalCluster {
@@ -168,6 +172,7 @@ impl LocalCluster {
             addresses,
             keyspaces,
             nodes,
+            faults: BTreeMap::new(),
         };
         for id in ids {
             if is_empty(&cluster.data(id)) {
@@ -189,6 +194,12 @@ impl LocalCluster {
             LocalNetwork::Quic => Node::start(options).await?,
             LocalNetwork::Memory => {
                 Node::start_on(options, Arc::new(self.hub.transport(id))).await?
+            }
+            LocalNetwork::Faulty => {
+                let below = Arc::new(self.hub.transport(id));
+                let faulty = FaultyTransport::new(below, FaultPlan::default());
+                self.faults.insert(id, faulty.clone());
+                Node::start_on(options, Arc::new(faulty)).await?
             }
         };
         if let Some(place) = self.nodes.get_mut(index) {
@@ -220,6 +231,35 @@ impl LocalCluster {
             .get(index)
             .and_then(Option::as_ref)
             .ok_or_else(stopped)
+    }
+
+    /// What a node's links are made to suffer: its own end of them, from its start on without a fault.
+    ///
+    /// ```
+    /// # use repertoire::core::{Error, NodeId};
+    /// use repertoire::{Direction, LocalCluster, LocalNetwork, LocalOptions};
+    ///
+    /// # async fn demo() -> Result<(), Error> {
+    /// let mut options = LocalOptions::new("lab");
+    /// options.network = LocalNetwork::Faulty;
+    /// let cluster = LocalCluster::start(options, Vec::new()).await?;
+    /// // Node 3 hears nothing of node 1 any more.
+    /// cluster.faults(NodeId(3))?.cut(NodeId(1), Direction::In);
+    /// # cluster.stop().await
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(demo()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// `Unsupported` unless the network is [`LocalNetwork::Faulty`]; `ConfigInvalid` for a number
+    /// that no node has.
+    pub fn faults(&self, id: NodeId) -> Result<&FaultyTransport, Error> {
+        self.index(id)?;
+        self.faults.get(&id).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "make links faulty")
+                .with("network", format!("{:?}", self.options.network))
+                .with("remedy", "start the cluster with LocalNetwork::Faulty")
+        })
     }
 
     /// The nodes' numbers.

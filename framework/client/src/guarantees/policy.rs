@@ -36,7 +36,17 @@ impl ReadPolicy {
 
 /// The nodes in the order in which they serve a user (Thaler and Ravishankar, 1998): each pair of
 /// user and node has a weight of its own, and the heaviest serves.
-pub(crate) fn preferred(user: &[u8], mut nodes: Vec<NodeId>) -> Vec<NodeId> {
+///
+/// ```
+/// use repertoire_client::preferred;
+/// use repertoire_core::NodeId;
+///
+/// let three = preferred(b"alice", vec![NodeId(1), NodeId(2), NodeId(3)]);
+/// // Without the one that serves her the others keep their places.
+/// let two = preferred(b"alice", three[1..].to_vec());
+/// assert_eq!(two, three[1..]);
+/// ```
+pub fn preferred(user: &[u8], mut nodes: Vec<NodeId>) -> Vec<NodeId> {
     nodes.sort_by_cached_key(|node| (std::cmp::Reverse(xxh3_64_with_seed(user, node.0)), *node));
     nodes
 }
