@@ -11,7 +11,7 @@ use repertoire_transport_quic::{ClientConfig, QuicSettings};
 use crate::link::{Connected, Connector, Peer, Task};
 use crate::{embedded, remote};
 
-/// Reaches nodes in this process directly, others over QUIC.
+/// Reaches nodes in this process directly while they run, others over QUIC.
 pub(crate) struct Dialler {
     nodes: Vec<NodeHandle>,
     seeds: Vec<String>,
@@ -97,11 +97,16 @@ impl Connector for Dialler {
                 }
             };
             let is_here = |handle: &&NodeHandle| handle.identity().node == node;
-            if let Some(handle) = self.nodes.iter().find(is_here) {
+            let handle = self.nodes.iter().find(is_here);
+            if let Some(handle) = handle.filter(|handle| !handle.has_ended()) {
                 return Ok(embedded::connect(handle));
             }
-            match self.address(node) {
+            // A node that ended here may have been started again, there.
+            match self.address(node).filter(|_| self.tls.is_some()) {
                 Some(address) => self.dial(address, Some(node)).await,
+                None if handle.is_some() => Err(Error::new(ErrorKind::Unavailable, "connect")
+                    .with("node", node)
+                    .with("detail", "the node of this process has stopped")),
                 None => Err(Error::new(ErrorKind::Unavailable, "connect")
                     .with("node", node)
                     .with("detail", "its address is not known")),

@@ -80,3 +80,15 @@ async fn writes_go_on_with_a_new_leader_and_none_is_lost() {
     drop((client, data));
     cluster.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_client_turns_from_a_node_of_its_own_process_that_stopped() {
+    let mut cluster = support::electing_cluster().await;
+    let client = support::embedded(&cluster, 1).await;
+    let data = client.keyspace("data").await.unwrap();
+    put_all(&data, 0..10).await;
+    let gone = leader(&cluster, &client).await;
+    cluster.stop_node(gone).await.unwrap();
+    put_all(&data, 10..20).await;
+    expect_all(&data, 20).await;
+}

@@ -197,6 +197,11 @@ impl NodeHandle {
         ended
     }
 
+    /// Whether the node has stopped, by request or by a failure of its log.
+    pub fn has_ended(&self) -> bool {
+        self.running.ended.borrow().is_some()
+    }
+
     /// Waits until the node has stopped, by request or by a failure of its log.
     ///
     /// # Errors
