@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use repertoire_core::limits::OPERATION_MAX;
 use repertoire_core::{
-    Acks, Answer, Descriptor, Error, ErrorKind, Guard, NodeId, Operation, Position, ReadLevel,
-    ReadQuery, Row, ShardId, TraceContext,
+    Acks, Answer, Descriptor, Error, ErrorKind, FencingToken, Guard, NodeId, Operation, Position,
+    ReadLevel, ReadQuery, Row, ShardId, TraceContext,
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -259,6 +259,15 @@ impl Keyspace {
         let outcome = outcome.await.unwrap_or_else(gone);
         trace::end(&trace, &outcome);
         outcome.map_err(|error| error.with("keyspace", &descriptor.name))
+    }
+
+    /// The leave to act on an outside resource that a write of `key` gave, for the resource's
+    /// [`Fence`](repertoire_core::Fence). Whoever takes a lock by compare-and-set shows the token of that
+    /// write.
+    pub fn fencing_token(&self, key: impl AsRef<[u8]>, written: &Written) -> FencingToken {
+        let descriptor = self.descriptor();
+        let shard = descriptor.placement.slots.shard_of(key.as_ref());
+        FencingToken::new(group(&descriptor, shard), written.ack.position)
     }
 
     /// The value of a key, and the position it was read at.

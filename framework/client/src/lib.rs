@@ -19,6 +19,7 @@ mod reads;
 mod remote;
 pub mod retry;
 mod routing;
+mod sequence;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -34,3 +35,4 @@ pub use options::{DEADLINE, RequestOptions};
 pub use pipeline::{Completions, Pipeline};
 pub use repertoire_transport_quic::QuicSettings;
 pub use repertoire_transport_quic::certs::{TlsFiles, TlsIdentity};
+pub use sequence::Sequence;

@@ -12,6 +12,7 @@ pub mod discards;
 mod entry;
 mod epoch_history;
 mod error;
+mod fencing;
 mod format;
 mod function;
 mod host;
@@ -27,6 +28,9 @@ mod registry;
 mod request;
 mod resolver;
 pub mod sabotage;
+mod sequence;
+#[cfg(test)]
+mod sequence_test;
 mod snapshot_transfer;
 mod storage;
 mod time;
@@ -48,6 +52,7 @@ pub use discards::{DISCARDS, Discarded, Journal, Mark, Settlement, read_discards
 pub use entry::{ENTRY_HEAD_LEN, Entry, EntryKind, FormatTag};
 pub use epoch_history::{Containment, EpochHistory};
 pub use error::{Error, ErrorKind, Retry, WriteOutcome};
+pub use fencing::{FENCE_LEN, Fence, FencedResource, FencingToken};
 pub use format::{FormatError, LogFormat, RecordContext, RowChange, StateView, blind_changes};
 pub use function::{EXPIRE_FUNCTION, Evaluated, Function, FunctionView};
 pub use host::{
@@ -74,6 +79,7 @@ pub use request::{
     WriteRequest,
 };
 pub use resolver::{Conflict, Resolution, ResolveError, Resolver};
+pub use sequence::{Reservation, SequenceBlock, SequenceId};
 pub use snapshot_transfer::{
     ChunkVerdict, SnapshotHead, SnapshotMessage, SnapshotReceiver, WINDOW_CHUNKS, wanted_chunks,
 };
