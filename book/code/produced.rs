@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use repertoire_core::Error;
 
-use crate::draw;
+use repertoire_stage::draw;
 use crate::stories::{Plant, STORIES, Story};
 
 /// Figures: the story and up to when it is drawn, in microseconds.

@@ -9,7 +9,7 @@ mod log;
 use repertoire_core::Error;
 use repertoire_core::sabotage::Bug;
 
-use crate::stage::Stage;
+use repertoire_stage::Stage;
 
 /// Switches planted bugs on, for this thread. The product's code has the switch only under its
 /// feature `sabotage`, which examples and tests of this crate have and the crate itself has not.

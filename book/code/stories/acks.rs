@@ -3,7 +3,7 @@
 use repertoire_core::{Acks, Error, ReadLevel};
 
 use super::{Played, heard};
-use crate::stage::{Stage, Times};
+use repertoire_stage::{Stage, Times};
 
 // ANCHOR: sync_and_async
 pub(super) fn sync_and_async() -> Result<Played, Error> {

@@ -3,7 +3,7 @@
 use repertoire_core::{Error, ReadLevel};
 
 use super::{Played, heard};
-use crate::stage::{Stage, Times};
+use repertoire_stage::{Stage, Times};
 
 // ANCHOR: from_log
 pub(super) fn from_log() -> Result<Played, Error> {

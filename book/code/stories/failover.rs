@@ -3,7 +3,7 @@
 use repertoire_core::{Error, ReadLevel};
 
 use super::{Played, heard};
-use crate::stage::{Stage, Times};
+use repertoire_stage::{Stage, Times};
 
 /// Long enough for a follower to miss its leader, to ask for votes and to lead.
 const ELECTION: u64 = 62_000;

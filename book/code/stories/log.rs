@@ -3,7 +3,7 @@
 use repertoire_core::{Durability, Error, ReadLevel};
 
 use super::{Played, heard};
-use crate::stage::{Stage, Times};
+use repertoire_stage::{Stage, Times};
 
 pub(super) fn power_cut() -> Result<Played, Error> {
     all_lose_power(Stage::new(Times::default())?)

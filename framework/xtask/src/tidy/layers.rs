@@ -99,7 +99,7 @@ fn layer_of(folder: &str) -> Option<Layer> {
             "runtime" => Layer::Runtime,
             "client" | "admin" => Layer::Access,
             "repertoire" => Layer::Facade,
-            "sim" | "checker" | "conformance" => Layer::Testkit,
+            "sim" | "stage" | "checker" | "conformance" => Layer::Testkit,
             "cli" | "bench" => Layer::Top,
             "xtask" => Layer::Chore,
             _ => return None,

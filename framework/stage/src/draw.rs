@@ -9,7 +9,7 @@ mod scale;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::stage::{Happening, Micros, Place};
+use crate::{Happening, Micros, Place};
 use scale::Scale;
 
 /// Pixels between two columns.
@@ -26,7 +26,8 @@ const HEAD: u64 = 56;
 pub fn svg(name: &str, title: &str, happenings: &[Happening], until: Micros) -> String {
     let shown: Vec<&Happening> = happenings.iter().filter(|it| it.at() <= until).collect();
     let scale = Scale::of(&shown);
-    let width = MARGIN + COLUMN * 3 + 130;
+    let nodes = nodes_of(&shown);
+    let width = MARGIN + COLUMN * nodes + 130;
     let height = scale.end() + 40;
     let mut out = String::new();
     let _ = writeln!(
@@ -36,7 +37,7 @@ pub fn svg(name: &str, title: &str, happenings: &[Happening], until: Micros) -> 
     );
     let _ = writeln!(out, "<title>{}</title>", escaped(title));
     out.push_str(&MARKERS.replace("NAME", name));
-    columns(&mut out, &shown, &scale);
+    columns(&mut out, nodes, &shown, &scale);
     bars(&mut out, &shown, &scale);
     for happening in &shown {
         match happening {
@@ -46,6 +47,19 @@ pub fn svg(name: &str, title: &str, happenings: &[Happening], until: Micros) -> 
     }
     out.push_str("</svg>\n");
     out
+}
+
+/// The highest number of a node; a stage has three unless more are told of.
+fn nodes_of(shown: &[&Happening]) -> u64 {
+    let number = |place: &Place| match place {
+        Place::Client => 0,
+        Place::Node(node) => *node,
+    };
+    let highest = |happening: &&Happening| match happening {
+        Happening::Sent { from, to, .. } => number(from).max(number(to)),
+        Happening::Local { node, .. } => *node,
+    };
+    shown.iter().map(highest).fold(3, u64::max)
 }
 
 /// Arrow heads: of messages, and of what never arrives.
@@ -68,9 +82,9 @@ fn x_of(place: Place) -> u64 {
 }
 
 /// The columns, broken where a node is down, and the times at their left.
-fn columns(out: &mut String, shown: &[&Happening], scale: &Scale) {
+fn columns(out: &mut String, nodes: u64, shown: &[&Happening], scale: &Scale) {
     let end = scale.end() + 10;
-    for index in 0..=3_u64 {
+    for index in 0..=nodes {
         let place = if index == 0 {
             Place::Client
         } else {

@@ -1,7 +1,7 @@
 //! What is yet to happen.
 
 use repertoire_core::{
-    LogSlice, NodeId, PeerEvent, ReadRequest, SnapshotHeader, Ticket, WriteRequest,
+    LogSlice, NodeId, PeerEvent, Position, ReadRequest, SnapshotHeader, Ticket, WriteRequest,
 };
 use repertoire_single_leader::Message;
 
@@ -38,6 +38,7 @@ pub(super) enum Event {
         from: u64,
         sent: u64,
         what: String,
+        position: Option<Position>,
     },
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::HEAD;
-use crate::stage::{Happening, Micros};
+use crate::{Happening, Micros};
 
 /// Microseconds in a pixel.
 const MICROS_PER_PIXEL: u64 = 14;

@@ -1,8 +1,8 @@
 //! What is due happens, and what a replica wants done is done.
 
 use repertoire_core::{
-    Answer, DISCARDS, Entry, Error, GroupLogOp, LogOp, LogStore as _, Mark, NodeId, Outcome, Reply,
-    SnapshotOrder, TimerOrder, WriteOutcome,
+    Answer, DISCARDS, Entry, Error, GroupLogOp, LogOp, LogStore as _, Mark, NodeId, Outcome,
+    Position, Reply, SnapshotOrder, TimerOrder, WriteOutcome,
 };
 use repertoire_single_leader::Message;
 
@@ -44,8 +44,9 @@ impl Stage {
                 from,
                 sent,
                 what,
+                position,
             } => {
-                self.reply_arrives(number, from, sent, what);
+                self.reply_arrives((number, from), sent, what, position);
                 Ok(())
             }
         }
@@ -240,22 +241,35 @@ impl Stage {
             }
             Outcome::Failed(error) => format!("refused: {}", error.kind()),
         };
+        let position = match reply.outcome {
+            Outcome::Written { ack, .. } => Some(Position::Entry(ack.position)),
+            Outcome::Answered { position, .. } => Some(position),
+            Outcome::Failed(_) => None,
+        };
         let sent = self.now();
         let event = Event::Reply {
             number,
             from,
             sent,
             what,
+            position,
         };
         self.after(self.times.client, event);
     }
 
-    fn reply_arrives(&mut self, number: usize, from: u64, sent: u64, what: String) {
+    fn reply_arrives(
+        &mut self,
+        (number, from): (usize, u64),
+        sent: u64,
+        what: String,
+        position: Option<Position>,
+    ) {
         let at = self.now();
         let Some(asked) = self.requests.get_mut(number) else {
             return;
         };
         asked.ended = Some(what.clone());
+        asked.position = position;
         self.record(Happening::Sent {
             from: Place::Node(from),
             to: Place::Client,

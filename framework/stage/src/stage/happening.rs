@@ -50,7 +50,28 @@ pub enum Happening {
     },
 }
 
+impl Place {
+    fn renumbered(self, by: u64) -> Self {
+        match self {
+            Self::Client => self,
+            Self::Node(node) => Self::Node(node + by),
+        }
+    }
+}
+
 impl Happening {
+    /// The same among more nodes, before whose numbers there are `by` others.
+    pub(super) fn renumbered(&self, by: u64) -> Self {
+        let mut told = self.clone();
+        match &mut told {
+            Self::Sent { from, to, .. } => {
+                (*from, *to) = (from.renumbered(by), to.renumbered(by));
+            }
+            Self::Local { node, .. } => *node += by,
+        }
+        told
+    }
+
     /// When it began.
     pub const fn at(&self) -> Micros {
         match self {

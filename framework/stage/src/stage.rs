@@ -17,8 +17,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use repertoire_core::{
     Acks, ClientId, Descriptor, Error, GroupId, KeyspaceId, LogStore as _, Mono, NodeId, Now,
-    Operation, PeerEvent, ReadLevel, ReadQuery, ReadRequest, Registry, ReplyHandle, RequestId,
-    ShardId, Wall, WriteRequest,
+    Operation, PeerEvent, Position, ReadLevel, ReadQuery, ReadRequest, Registry, ReplyHandle,
+    RequestId, ShardId, Wall, WriteRequest,
 };
 use repertoire_segment_log::{MemoryDisk, PowerLoss as _, SegmentLog};
 
@@ -44,7 +44,7 @@ pub struct Times {
     pub client: Micros,
     /// One way between two nodes.
     pub link: Micros,
-    /// Between the leader and node 3, one way: the far follower.
+    /// Between the leader and the last node, one way: the far follower.
     pub far_link: Micros,
     /// Write and `fdatasync` of a burst.
     pub disk: Micros,
@@ -67,6 +67,8 @@ pub struct Stage {
     registry: Arc<Registry>,
     descriptor: Descriptor,
     times: Times,
+    /// The last node, at the far end.
+    far: u64,
     nodes: BTreeMap<u64, Replica>,
     agenda: BTreeMap<(Micros, u64), Event>,
     next_event: u64,
@@ -83,6 +85,7 @@ pub struct Stage {
 struct Asked {
     what: String,
     ended: Option<String>,
+    position: Option<Position>,
 }
 
 impl Stage {
@@ -102,13 +105,26 @@ impl Stage {
         times: Times,
         change: impl FnOnce(&mut Descriptor),
     ) -> Result<Self, Error> {
-        let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
+        Self::with_nodes(3, times, change)
+    }
+
+    /// The same with another number of replicas. The last one is the far follower.
+    ///
+    /// # Errors
+    /// Those of booting a replica.
+    pub fn with_nodes(
+        count: u64,
+        times: Times,
+        change: impl FnOnce(&mut Descriptor),
+    ) -> Result<Self, Error> {
+        let nodes: Vec<NodeId> = (1..=count).map(NodeId).collect();
         let mut descriptor = Descriptor::single_shard(KEYSPACE, "stage", "single-leader", &nodes);
         change(&mut descriptor);
         let mut stage = Self {
             registry: Arc::new(repertoire_sim::registry()),
             descriptor,
             times,
+            far: count,
             nodes: BTreeMap::new(),
             agenda: BTreeMap::new(),
             next_event: 0,
@@ -119,7 +135,7 @@ impl Stage {
             requests: Vec::new(),
             writes: 0,
         };
-        for node in 1..=3 {
+        for node in 1..=count {
             stage.start_on(node, MemoryDisk::new())?;
         }
         stage.run_until(PROLOGUE)?;
@@ -179,7 +195,26 @@ impl Stage {
             expires_at: None,
         };
         let shown = acks.map_or_else(String::new, |acks| format!(" ({acks})"));
-        let number = self.ask(format!("put {key}={value}{shown}"));
+        let what = format!("put {key}={value}{shown}");
+        self.execute(node, (client, seq), &body, acks, what)
+    }
+
+    /// A client sends the next write of its own, with the keyspace's `acks`, shown in the trace as `what`.
+    pub fn client_write(&mut self, node: u64, operation: &Operation<'_>, what: &str) -> usize {
+        self.writes += 1;
+        self.execute(node, (7, self.writes), operation, None, what.to_owned())
+    }
+
+    /// A client asks `node` for any operation, shown in the trace as `what`.
+    pub fn execute(
+        &mut self,
+        node: u64,
+        (client, seq): (u128, u64),
+        operation: &Operation<'_>,
+        acks: Option<Acks>,
+        what: String,
+    ) -> usize {
+        let number = self.ask(what);
         let request = WriteRequest {
             id: RequestId {
                 client: ClientId::new(Wall(0), client),
@@ -189,7 +224,7 @@ impl Stage {
             reply_to: handle(number),
             acks,
             deadline: mono(self.time + DEADLINE),
-            body: body.encode(),
+            body: operation.encode(),
         };
         self.leave(number, node);
         self.after(self.times.client, Event::Write { node, request });
@@ -222,6 +257,11 @@ impl Stage {
     /// What a client heard, if it heard anything.
     pub fn heard(&self, request: usize) -> Option<&str> {
         self.requests.get(request)?.ended.as_deref()
+    }
+
+    /// Where a write was placed, or a read was answered, as far as the client has heard.
+    pub fn position(&self, request: usize) -> Option<&Position> {
+        self.requests.get(request)?.position.as_ref()
     }
 
     /// The client never hears what is on its way to it as an answer to `request`.
@@ -339,7 +379,11 @@ impl Stage {
     }
 
     fn ask(&mut self, what: String) -> usize {
-        self.requests.push(Asked { what, ended: None });
+        self.requests.push(Asked {
+            what,
+            ended: None,
+            position: None,
+        });
         self.requests.len() - 1
     }
 
@@ -365,7 +409,7 @@ impl Stage {
     }
 
     fn link_time(&self, from: u64, to: u64) -> Micros {
-        if from == 3 || to == 3 {
+        if from == self.far || to == self.far {
             self.times.far_link
         } else {
             self.times.link
@@ -392,6 +436,15 @@ impl Stage {
     fn say(&mut self, node: u64, what: String) {
         let at = self.now();
         self.record(Happening::Local { node, at, what });
+    }
+
+    /// Tells what happened on another stage as well, in order of time: a group of its own, whose nodes
+    /// are numbered on after those of this one.
+    pub fn tell_beside(&mut self, other: &Self) {
+        let shift = self.far;
+        let told = other.happenings.iter().map(|it| it.renumbered(shift));
+        self.happenings.extend(told);
+        self.happenings.sort_by_key(Happening::at);
     }
 
     /// Bytes of log on a node's disk that are worth something.
