@@ -21,6 +21,7 @@ pub mod retry;
 mod routing;
 mod sequence;
 mod session;
+mod shards;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -36,3 +37,4 @@ pub use pipeline::{Completions, Pipeline};
 pub use repertoire_transport_quic::QuicSettings;
 pub use repertoire_transport_quic::certs::{TlsFiles, TlsIdentity};
 pub use sequence::Sequence;
+pub use shards::{PerShard, Rows};
