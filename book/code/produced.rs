@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use repertoire_core::Error;
 
-use repertoire_stage::draw;
 use crate::stories::{Plant, STORIES, Story};
+use repertoire_stage::draw;
 
 /// Figures: the story and up to when it is drawn, in microseconds.
 const FIGURES: [(&str, u64); 9] = [

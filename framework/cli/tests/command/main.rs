@@ -17,5 +17,6 @@ mod discarded;
 mod failover;
 mod mistakes;
 mod promote;
+mod shards;
 mod support;
 mod transfer;
