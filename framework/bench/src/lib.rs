@@ -5,6 +5,7 @@
 )]
 
 mod failover;
+mod followers;
 mod idle;
 mod limits;
 mod load;
@@ -18,6 +19,7 @@ mod verify;
 mod worker;
 
 pub use failover::{FailoverOptions, FailoverReport, WritesReport, run as failover};
+pub use followers::{AcksReport, FollowersOptions, FollowersReport, ReadsReport, run as followers};
 pub use idle::{IdleOptions, IdleReport, run as idle};
 pub use options::{AckMode, BenchOptions, Medium, Network};
 pub use report::{BenchReport, Limits};
