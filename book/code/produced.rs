@@ -11,7 +11,7 @@ use crate::stories::{Plant, STORIES, Story};
 use repertoire_stage::draw;
 
 /// Figures: the story and up to when it is drawn, in microseconds.
-const FIGURES: [(&str, u64); 9] = [
+const FIGURES: [(&str, u64); 12] = [
     ("leader-based", 60_000),
     ("sync-and-async", 60_000),
     ("sync-skipped", 2_400),
@@ -21,6 +21,9 @@ const FIGURES: [(&str, u64); 9] = [
     ("fenced", 11_000),
     ("catch-up", 60_000),
     ("snapshot", 60_000),
+    ("own-write", 60_000),
+    ("going-back", 60_000),
+    ("answer-first", 10_000),
 ];
 
 /// Files below `book/src` with their contents.

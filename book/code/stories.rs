@@ -4,6 +4,7 @@ mod acks;
 mod catch_up;
 mod failover;
 mod first;
+mod lag;
 mod log;
 
 use repertoire_core::Error;
@@ -50,7 +51,7 @@ impl Story {
 }
 
 /// Every story, in the order of the chapters.
-pub const STORIES: [Story; 16] = [
+pub const STORIES: [Story; 19] = [
     Story {
         name: "leader-based",
         title: "Leader-based replication: one write, two followers, a read at one of them",
@@ -146,6 +147,24 @@ pub const STORIES: [Story; 16] = [
         title: "The same death, where a voter does not look at the candidate's log",
         bugs: &[Bug::VoteForOlderLog],
         play: failover::elected,
+    },
+    Story {
+        name: "own-write",
+        title: "A user writes, and reads at a follower that has not heard of it",
+        bugs: &[],
+        play: lag::own_write,
+    },
+    Story {
+        name: "going-back",
+        title: "Another user reads at two followers, one after the other",
+        bugs: &[],
+        play: lag::going_back,
+    },
+    Story {
+        name: "answer-first",
+        title: "A question in one shard (n1, n2), its answer in another (n3, n4)",
+        bugs: &[],
+        play: lag::answer_first,
     },
 ];
 

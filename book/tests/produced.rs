@@ -98,4 +98,14 @@ fn stories_end_as_the_chapters_say() {
     ends("elected", "x is: 1");
     ends("older-log-elected", "the write: ok: 2@1, 2 copies");
     ends("older-log-elected", "x is: (no value)");
+    ends("own-write", "the same user, at n3: (no value)");
+    ends("own-write", "with the position of the write: Sounds good!");
+    ends("going-back", "then, at n3: (no value)");
+    ends(
+        "going-back",
+        "with the position of the first answer: 1 result",
+    );
+    ends("answer-first", "the observer hears the answer: ten seconds");
+    ends("answer-first", "and the question: (no value)");
+    ends("answer-first", "with what Mrs. Cake had seen: how far?");
 }
