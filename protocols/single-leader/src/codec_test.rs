@@ -64,9 +64,20 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         own: LeaderEpoch(2),
     });
     let request = Message::VoteRequest(VoteRequest {
+        voter: None,
         epoch: LeaderEpoch(3),
         last: EntryId::new(LeaderEpoch(1), Lsn(3)),
         stage: Stage::Vote,
+    });
+    let named = Message::VoteRequest(VoteRequest {
+        voter: Some(Incarnation(7)),
+        epoch: LeaderEpoch(3),
+        last: EntryId::new(LeaderEpoch(1), Lsn(3)),
+        stage: Stage::Vote,
+    });
+    let welcome = Message::Welcome(Welcome {
+        epoch: LeaderEpoch(3),
+        incarnation: Incarnation(7),
     });
     let vote = Vote {
         epoch: LeaderEpoch(3),
@@ -99,6 +110,8 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         (reject, "03020905010301".to_owned(), ""),
         (fenced, "040302".to_owned(), ""),
         (request, "0503010301".to_owned(), ""),
+        (named, "0e0301030107".to_owned(), ""),
+        (welcome, "0d0307".to_owned(), ""),
         (vote, "0603000102".to_owned(), ""),
         (wish, "070203".to_owned(), ""),
         (blank, "0a03000102".to_owned(), ""),

@@ -1,8 +1,8 @@
 //! The plug-in: what the framework sees of the protocol.
 
 use repertoire_core::{
-    Boot, Capabilities, Descriptor, Effects, EntryId, Error, Input, Journal, NodeId, Now, Protocol,
-    Registry, Scope, Settlement, Status, TimerKey, Vitals,
+    Boot, Capabilities, Descriptor, Effects, EntryId, Error, Input, Journal, MemberChange,
+    MembershipView, NodeId, Now, Protocol, Registry, Scope, Settlement, Status, TimerKey, Vitals,
 };
 
 use crate::replica::Part;
@@ -81,6 +81,19 @@ impl Protocol for SingleLeader {
 
     fn transfer(&mut self, now: Now, to: NodeId, _fx: &mut Effects<Message>) -> Result<(), Error> {
         self.on_transfer(now.mono, to)
+    }
+
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Message>,
+    ) -> Result<(), Error> {
+        self.on_change_members(now, change, fx)
+    }
+
+    fn members(&self) -> Option<MembershipView> {
+        Some(self.membership_view())
     }
 
     fn discards(&self) -> Option<&Journal> {

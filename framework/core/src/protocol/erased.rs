@@ -5,7 +5,7 @@
 //! Both must produce identical traces.
 
 use super::{Boot, Effects, Encoded, Input, Protocol, Status, Vitals, WireMessage};
-use crate::{EntryId, Error, Journal, NodeId, Now, Settlement};
+use crate::{EntryId, Error, Journal, MemberChange, MembershipView, NodeId, Now, Settlement};
 
 /// What a driver runs.
 pub trait Machine: Send + Sized {
@@ -28,6 +28,20 @@ pub trait Machine: Send + Sized {
         to: NodeId,
         fx: &mut Effects<Self::Message>,
     ) -> Result<(), Error>;
+
+    /// See [`Protocol::change_members`].
+    ///
+    /// # Errors
+    /// Its errors.
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Self::Message>,
+    ) -> Result<(), Error>;
+
+    /// See [`Protocol::members`].
+    fn members(&self) -> Option<MembershipView>;
 
     /// See [`Protocol::discards`].
     fn discards(&self) -> Option<&Journal>;
@@ -67,6 +81,19 @@ impl<P: Protocol> Machine for P {
         Protocol::transfer(self, now, to, fx)
     }
 
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<P::Message>,
+    ) -> Result<(), Error> {
+        Protocol::change_members(self, now, change, fx)
+    }
+
+    fn members(&self) -> Option<MembershipView> {
+        Protocol::members(self)
+    }
+
     fn discards(&self) -> Option<&Journal> {
         Protocol::discards(self)
     }
@@ -103,6 +130,20 @@ pub trait DynProtocol: Send {
     /// Its errors.
     fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error>;
 
+    /// See [`Protocol::change_members`].
+    ///
+    /// # Errors
+    /// Its errors.
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Encoded>,
+    ) -> Result<(), Error>;
+
+    /// See [`Protocol::members`].
+    fn members(&self) -> Option<MembershipView>;
+
     /// See [`Protocol::discards`].
     fn discards(&self) -> Option<&Journal>;
 
@@ -136,6 +177,19 @@ impl Machine for ErasedMachine {
 
     fn transfer(&mut self, now: Now, to: NodeId, fx: &mut Effects<Encoded>) -> Result<(), Error> {
         self.0.transfer(now, to, fx)
+    }
+
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Encoded>,
+    ) -> Result<(), Error> {
+        self.0.change_members(now, change, fx)
+    }
+
+    fn members(&self) -> Option<MembershipView> {
+        self.0.members()
     }
 
     fn discards(&self) -> Option<&Journal> {
@@ -197,6 +251,21 @@ impl<P: Protocol> DynProtocol for Erased<P> {
         let result = self.protocol.transfer(now, to, &mut self.fx);
         fx.absorb(&mut self.fx, WireMessage::encode);
         result
+    }
+
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Encoded>,
+    ) -> Result<(), Error> {
+        let result = self.protocol.change_members(now, change, &mut self.fx);
+        fx.absorb(&mut self.fx, WireMessage::encode);
+        result
+    }
+
+    fn members(&self) -> Option<MembershipView> {
+        self.protocol.members()
     }
 
     fn discards(&self) -> Option<&Journal> {
