@@ -251,8 +251,8 @@ impl Leading {
         if !is_settled && !planted(Bug::TwoChangesAtOnce) {
             return refused(ErrorKind::Conflict, "another change is under way");
         }
-        let is_own = self.is_ready(state);
-        if !is_own && !(self.is_active() && planted(Bug::ChangeBeforeOwnEntry)) {
+        let is_hasty = self.is_active() && planted(Bug::ChangeBeforeOwnEntry);
+        if !self.is_ready(state) && !is_hasty {
             let detail = "nothing of this leadership is visible yet; try again";
             return refused(ErrorKind::Unavailable, detail);
         }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
     Boot, DISCARDS, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, Incarnation, Journal,
-    LeaderEpoch, LogOp, Lsn, MemberRole, Membership, Now, RecoveredStream, Wall,
+    LeaderEpoch, LogOp, Lsn, MemberRole, Membership, Mono, Now, RecoveredStream, Wall,
 };
 
 use crate::amnesia::{Amnesia, Recovery};
@@ -86,16 +86,22 @@ impl SingleLeader {
         // A replica that was fenced by a leader it has not met since does not lead on its own; see
         // `on_fenced`.
         let was_fenced = state.hard.epoch.0 > 0 && state.hard.leader.is_none();
+        let mut replica = Self {
+            state,
+            part: Part::Following(Following::default()),
+            election,
+        };
         if elects || !leads || was_fenced {
-            let part = Part::Following(Following::default());
-            let mut replica = Self {
-                state,
-                part,
-                election,
-            };
             replica.begin_elections(now.mono, fx);
-            return Ok(replica);
+        } else {
+            replica.lead_as_named(now.mono, fx);
         }
+        Ok(replica)
+    }
+
+    /// Begins the leadership of the replica that the descriptor names.
+    fn lead_as_named(&mut self, now: Mono, fx: &mut Effects<Message>) {
+        let state = &mut self.state;
         let reuses = planted(Bug::EpochReusedAfterRestart) && state.hard.epoch.0 > 0;
         let epoch = if reuses {
             state.hard.epoch
@@ -103,13 +109,8 @@ impl SingleLeader {
             state.hard.epoch.next()
         };
         state.establish(HardState::of(epoch, Some(state.me)), fx);
-        fx.set_timer_in(Timer::Heartbeat, now.mono, state.config.heartbeat());
-        let part = Part::Leading(Leading::of(now.mono, &state));
-        Ok(Self {
-            state,
-            part,
-            election,
-        })
+        fx.set_timer_in(Timer::Heartbeat, now, state.config.heartbeat());
+        self.part = Part::Leading(Leading::of(now, state));
     }
 
     /// The engine's state was replaced by a snapshot of the leader.
