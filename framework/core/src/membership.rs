@@ -105,6 +105,8 @@ pub struct MembershipView {
     pub is_settled: bool,
     /// The members.
     pub membership: Membership,
+    /// Those before, while the change may be taken back.
+    pub former: Option<Membership>,
 }
 
 impl Membership {

@@ -43,6 +43,9 @@ pub struct RunConfig {
     pub without: Vec<crate::Fault>,
     /// Whether replicas elect their leaders where they can; drawn when absent.
     pub elections: Option<bool>,
+    /// Whether an operator changes the members of the run's keyspace all the time, where replicas elect
+    /// their leaders; drawn when absent.
+    pub membership: Option<bool>,
 }
 
 impl RunConfig {
@@ -58,6 +61,7 @@ impl RunConfig {
             faults: None,
             without: Vec::new(),
             elections: None,
+            membership: None,
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct GroupPlan {
     pub(crate) descriptor: Arc<Descriptor>,
     /// Nodes that hold a replica, by index.
     pub(crate) members: Vec<usize>,
+    /// Those that do from the beginning.
+    pub(crate) founders: Vec<usize>,
 }
 
 impl GroupPlan {
@@ -27,10 +29,15 @@ impl GroupPlan {
         self.descriptor.plugin_options.contains(r#""elect""#)
     }
 
+    /// Whether members come and go.
+    pub(crate) fn churns(&self) -> bool {
+        self.founders.len() < self.members.len()
+    }
+
     /// Copies that a write must ask for, so that no failover may lose it: as many as the keyspace's
     /// own mode does, or enough to meet every majority.
     pub(crate) fn copies_min(&self, faults: &FaultMix) -> usize {
-        let replicas = self.members.len();
+        let replicas = self.founders.len();
         if !self.elects() {
             return 1;
         }
@@ -64,6 +71,8 @@ pub(crate) struct ClientPlan {
 const SHARE: u64 = 0x5a;
 /// Purpose of the generator that draws wishes for leaders.
 const WISHES: u64 = 0x5b;
+/// Purpose of the generator that draws what the operator wants of the members.
+const MEMBERS: u64 = 0x5d;
 /// Purpose of the generator that draws when nobody asks for anything.
 const RECESS: u64 = 0x5c;
 
@@ -133,6 +142,8 @@ pub(crate) struct Plan {
     pub(crate) recess: Option<Recess>,
     /// Draws who is wanted to lead, if somebody wishes for leaders.
     pub(crate) wishes: Option<Rng>,
+    /// Draws what the operator wants, if there is one.
+    pub(crate) churn: Option<Rng>,
     pub(crate) keys: u16,
 }
 
@@ -148,6 +159,12 @@ impl Plan {
             Durability::Disk,
             Durability::Os,
         ]);
+        let mut churn = draw_churn(config, tested);
+        let spares = churn.as_mut().map_or(0, |rng| rng.between(1, 3) as usize);
+        let (nodes, durability) = match churn {
+            Some(_) => (nodes.clamp(3, 5) + spares, Durability::Disk),
+            None => (nodes, durability),
+        };
         let disk = DiskPlan {
             write: rng.between(2, 40) * MICRO,
             sync: rng.between(50, 3000) * MICRO,
@@ -155,11 +172,12 @@ impl Plan {
             segment_bytes: *rng.pick(&[24, 32, 64]) * 1024,
             retention_bytes: *rng.pick(&[0, 4096, 32 * 1024]),
         };
-        let minority_stays_down = nodes > 2 && rng.one_in(4);
+        let stays_down = nodes > 2 && rng.one_in(4);
+        let minority_stays_down = stays_down && churn.is_none();
         let groups = draw_groups(
             config,
             tested,
-            nodes,
+            (nodes, spares),
             durability,
             disk,
             minority_stays_down,
@@ -195,6 +213,7 @@ impl Plan {
             share,
             recess: Recess::draw(config.seed),
             wishes: draw_wishes(config.seed),
+            churn,
         }
     }
 
@@ -214,6 +233,14 @@ impl Plan {
 fn draw_share(seed: u64) -> Option<usize> {
     let mut rng = Rng::new(seed).fork(SHARE);
     *rng.pick(&[None, None, None, None, Some(1), Some(4)])
+}
+
+/// In one run of five members come and go.
+fn draw_churn(config: &RunConfig, tested: Option<Subject>) -> Option<Rng> {
+    let mut rng = Rng::new(config.seed).fork(MEMBERS);
+    let drawn = rng.one_in(5) && config.elections != Some(false);
+    let elects = tested.is_some_and(|subject| subject.elects);
+    (config.membership.unwrap_or(drawn) && elects).then_some(rng)
 }
 
 fn draw_wishes(seed: u64) -> Option<Rng> {
@@ -258,13 +285,14 @@ fn draw_faults(
 fn draw_groups(
     config: &RunConfig,
     tested: Option<Subject>,
-    nodes: usize,
+    (nodes, spares): (usize, usize),
     durability: Durability,
     disk: DiskPlan,
     minority_stays_down: bool,
     rng: &mut Rng,
 ) -> Vec<GroupPlan> {
-    let count = rng.between(1, 3) as usize;
+    let drawn = rng.between(1, 3) as usize;
+    let count = if spares > 0 { 1 } else { drawn };
     let mut groups = Vec::new();
     for index in 0..count {
         let other = config.mixed && index > 0 && rng.one_in(2);
@@ -276,17 +304,28 @@ fn draw_groups(
         } else {
             vec![rng.index(nodes)]
         };
-        let ids: Vec<NodeId> = members.iter().map(|node| node_id(*node)).collect();
+        let founders: Vec<usize> = members.iter().copied().take(nodes - spares).collect();
+        let ids: Vec<NodeId> = founders.iter().map(|node| node_id(*node)).collect();
         let number = index as u32 + 1;
         let title = format!("keyspace-{number}");
         let mut descriptor = Descriptor::single_shard(KeyspaceId(number), title, name, &ids);
         descriptor.options.durability = durability;
-        descriptor.options.acks = draw_acks(ids.len(), up_of(ids.len(), minority_stays_down), rng);
+        let drawn = draw_acks(ids.len(), up_of(ids.len(), minority_stays_down), rng);
+        descriptor.options.acks = match drawn {
+            // What any number of members can give, and no failover loses.
+            Acks::Async | Acks::Sync if spares > 0 => Acks::SemiSync(1),
+            drawn => drawn,
+        };
         descriptor.options.checkpoint_bytes = rng.between(8, 64) * 1024;
         descriptor.options.log_retention_bytes = disk.retention_bytes;
         descriptor.options.value_max = 4096;
         if let Some(chosen) = chosen {
-            (chosen.tune)(&mut descriptor, config.elections, rng);
+            let elections = if spares > 0 {
+                Some(true)
+            } else {
+                config.elections
+            };
+            (chosen.tune)(&mut descriptor, elections, rng);
         }
         groups.push(GroupPlan {
             id: GroupId {
@@ -295,6 +334,7 @@ fn draw_groups(
             },
             descriptor: Arc::new(descriptor),
             members,
+            founders,
         });
     }
     groups

@@ -22,6 +22,8 @@ pub struct Hunt {
     pub without: Vec<Fault>,
     /// Whether replicas elect their leaders where they can; drawn when absent.
     pub elections: Option<bool>,
+    /// Whether members come and go; drawn when absent.
+    pub membership: Option<bool>,
 }
 
 impl Hunt {
@@ -33,6 +35,7 @@ impl Hunt {
             budget,
             steps: STEPS_DEFAULT / 2,
             without: Vec::new(),
+            membership: Some(bug.concerns_members()),
             elections: if bug.concerns_elections() {
                 Some(true)
             } else {
@@ -53,6 +56,7 @@ impl Hunt {
             config = config.with_machinery(Machinery::Typed);
             config.without.clone_from(&self.without);
             config.elections = self.elections;
+            config.membership = self.membership;
             let violation = run(&config).violations.into_iter().next()?;
             Some((tried + 1, violation))
         });

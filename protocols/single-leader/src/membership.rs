@@ -148,6 +148,7 @@ impl SingleLeader {
             at,
             is_settled: at.lsn <= state.settled(),
             membership: state.membership().clone(),
+            former: state.former_membership().cloned(),
         }
     }
 

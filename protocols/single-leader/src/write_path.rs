@@ -98,6 +98,12 @@ impl Leading {
             return;
         };
         state.apply_upto(last.last, fx);
+        // A batch makes only so many changes of the members visible; the next one goes on.
+        let visible = state.applied;
+        let reached = self.pending.iter().take(reached);
+        let reached = reached
+            .take_while(|pending| pending.last <= visible)
+            .count();
         let tally = &self.tally;
         let mut acked: Option<(ProposalId, u8)> = None;
         for done in self.pending.drain(..reached) {

@@ -61,6 +61,7 @@ impl<C: Cast> World<'_, C> {
             | Event::Start { .. }
             | Event::Expiry { .. }
             | Event::Wish
+            | Event::Members
             | Event::Strike(_)
             | Event::Undo(_) => return None,
         };
@@ -132,6 +133,7 @@ impl<C: Cast> World<'_, C> {
             Event::Start { node } => self.start(usize::from(node)),
             Event::Expiry { group } => self.on_expiry(usize::from(group)),
             Event::Wish => self.on_wish(),
+            Event::Members => self.on_look(),
             Event::Strike(kind) => self.strike(kind),
             Event::Undo(slot) => self.on_undo(slot),
         }
