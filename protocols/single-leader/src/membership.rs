@@ -261,22 +261,25 @@ impl Leading {
             return refused(ErrorKind::Unavailable, "the leader is about to hand over");
         }
         let voters = next.voters().count();
-        if !state.descriptor.options.acks.is_satisfiable(voters) {
+        let acks = state.descriptor.options.acks;
+        if !acks.is_satisfiable(voters) {
             let detail = "too few voters would be left for the keyspace's acks";
             return refused(ErrorKind::ConfigInvalid, detail);
         }
         let loses_voter = voters < state.membership().voters().count();
-        if loses_voter && self.present(now, next, state) <= voters / 2 {
-            let detail = "no majority of the voters that would be left can be reached";
+        let needed = acks.copies(voters).max(voters / 2 + 1);
+        if loses_voter && self.present(now, next, state) < needed {
+            let detail = "too few of the voters that would be left can be reached";
             return refused(ErrorKind::Unavailable, detail);
         }
         Ok(())
     }
 
-    /// How many voters of a membership can be reached: heard within an election timeout.
+    /// How many voters of a membership can be reached: heard within an election timeout, or at rest.
     fn present(&self, now: Mono, group: &Membership, state: &State) -> usize {
         let timeout = state.config.election_timeout();
-        let is_heard = |f: &&Progress| f.confirmed_at.is_some_and(|at| now.since(at) < timeout);
+        let rests = self.quiescence.is_quiescent();
+        let is_heard = |f: &&Progress| f.is_up && (rests || !f.is_silent(now, timeout));
         let heard = self.followers.iter().filter(is_heard);
         1 + heard.filter(|f| group.is_voter(f.node)).count()
     }

@@ -177,14 +177,19 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
-    /// Whether a member's disk is not the one that the group knows.
+    /// Whether a member's disk is not the one that the group knows, or has forgotten what nobody tells it
+    /// since members have changed.
     pub(crate) fn is_lost(&self, n: usize, view: &MembershipView) -> bool {
         let node = &self.nodes[n];
         let member = view.membership.member(node_id(n));
-        member.is_some_and(|member| match member.incarnation {
+        let status = node.replicas[0].host.as_ref().map(Host::inspect);
+        let is_amnesiac = status.and_then(|status| status.details.get("is_amnesiac").copied());
+        let has_forgotten = view.at != EntryId::ZERO && is_amnesiac == Some(1);
+        let is_other = |disk: Option<Incarnation>| match disk {
             Some(disk) => disk != node.incarnation,
             None => node.incarnation != node.founded,
-        })
+        };
+        member.is_some_and(|member| has_forgotten || is_other(member.incarnation))
     }
 
     /// The fewest voters that the keyspace's acknowledgements leave a group.

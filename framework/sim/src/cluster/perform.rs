@@ -147,6 +147,10 @@ impl<C: Cast> World<'_, C> {
             replica.ordered.apply(&op.op);
             node.log.queue.push(op);
         }
+        if self.plan.groups[g].churns() {
+            let own = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
+            self.known[g].changes.note_visible(&replica.ordered, own);
+        }
         self.trace
             .note(3, (n as u64) << 8 | g as u64, replica.ordered.last());
         match node
@@ -324,7 +328,8 @@ impl<C: Cast> World<'_, C> {
                         log.durable.holds(ack.position) || log.rotten.holds(ack.position)
                     };
                     let findings = &mut self.findings;
-                    membership::judge_ack(at, ack.position, promised, &view, holds, findings);
+                    let needed = membership::protecting(acks, &view);
+                    membership::judge_ack(at, ack.position, needed, &view, holds, findings);
                 }
             }
             Outcome::Answered { position, answer } => {

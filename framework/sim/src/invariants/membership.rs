@@ -23,6 +23,8 @@ pub(crate) struct Changes {
     known: Vec<Change>,
     /// The first entry of each epoch.
     barriers: Vec<EntryId>,
+    /// Changes that some replica has made visible, by position.
+    visible: Vec<EntryId>,
 }
 
 fn voters(group: &Membership) -> Vec<u64> {
@@ -65,6 +67,16 @@ impl Changes {
         }
     }
 
+    /// A replica whose log has the extent `written` has applied everything up to `applied`.
+    pub(crate) fn note_visible(&mut self, written: &Extent, applied: u64) {
+        for change in self.known.iter().rev() {
+            let is_held = change.at.lsn.0 > written.base() && written.holds(change.at);
+            if is_held && change.at.lsn.0 <= applied && !self.visible.contains(&change.at) {
+                self.visible.push(change.at);
+            }
+        }
+    }
+
     fn judge_change(
         &self,
         at: Place,
@@ -74,7 +86,12 @@ impl Changes {
         visible: u64,
         findings: &mut Findings,
     ) {
-        let held = self.known.iter().filter(|change| written.holds(change.at));
+        // Below an installed snapshot a log tells nothing of what it holds.
+        let is_held = |change: &&Change| {
+            let is_below = change.at.lsn.0 <= written.base();
+            written.holds(change.at) && (!is_below || self.visible.contains(&change.at))
+        };
+        let held = self.known.iter().filter(is_held);
         let before = held.max_by_key(|change| change.at.lsn);
         let (last, former) = before.map_or((0, self.founders.as_slice()), |change| {
             (change.at.lsn.0, change.voters.as_slice())
@@ -97,12 +114,21 @@ impl Changes {
     }
 }
 
-/// Voters that hold what was acknowledged, and how many of them have to.
-pub(crate) fn promised(acks: Acks, view: &MembershipView) -> usize {
+fn fewest(view: &MembershipView, count: impl Fn(usize) -> usize) -> usize {
     let groups = std::iter::once(&view.membership).chain(&view.former);
-    let voters = groups.map(|group| group.voters().count()).min();
-    let voters = voters.unwrap_or(1);
-    acks.copies(voters).min(voters)
+    let counts = groups.map(|group| count(group.voters().count()));
+    counts.min().unwrap_or(1)
+}
+
+/// Copies that an acknowledgement promises.
+pub(crate) fn promised(acks: Acks, view: &MembershipView) -> usize {
+    fewest(view, |voters| acks.copies(voters).min(voters))
+}
+
+/// Voters that have to hold what was acknowledged at any time, so that every majority which has as many
+/// votes as the acknowledgements want meets one of them. A removal may leave fewer than were promised.
+pub(crate) fn protecting(acks: Acks, view: &MembershipView) -> usize {
+    fewest(view, |voters| acks.copies(voters).min(voters - voters / 2))
 }
 
 /// Judges that enough voters hold a record that is acknowledged.
