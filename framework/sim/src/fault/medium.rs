@@ -55,9 +55,19 @@ impl<C: Cast> World<'_, C> {
     /// A member loses its disk, where the others can vote it out: while all of them are there, are
     /// enough without it, and no change of the members is under way.
     fn lose_disk(&mut self, n: usize) {
-        let Some((_, view)) = self.newest_view(0).filter(|(_, view)| view.is_settled) else {
+        // Of a change that is on its way the leader itself may not know yet whether it comes.
+        let hosts = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.replicas[0].host.as_ref());
+        let views: Vec<_> = hosts.filter_map(Host::members).collect();
+        let is_calm = views.iter().all(|view| view.is_settled);
+        let Some((_, view)) = self.newest_view(0).filter(|_| is_calm) else {
             return;
         };
+        if views.iter().any(|other| other.at.lsn > view.at.lsn) {
+            return;
+        }
         let is_member = view.membership.member(crate::plan::node_id(n)).is_some();
         let mut nodes = 0..self.nodes.len();
         let is_lost = nodes.any(|other| self.is_lost(other, &view));
