@@ -1,4 +1,4 @@
-//! Changes of the members (SL10): one voter more or fewer at a time, each after the one before and an
+//! Changes of the members (SL11): one voter more or fewer at a time, each after the one before and an
 //! entry of the leader's own epoch are visible; and what is acknowledged is held by voters.
 
 use repertoire_core::{Acks, Entry, EntryId, EntryKind, Membership, MembershipView};
@@ -7,7 +7,7 @@ use crate::invariants::Findings;
 use crate::invariants::log_matching::Place;
 use crate::watch::Extent;
 
-const ID: &str = "SL10.members";
+const ID: &str = "SL11.members";
 
 /// A change that some leader appended.
 #[derive(Debug)]
