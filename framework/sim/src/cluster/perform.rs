@@ -41,6 +41,11 @@ impl<C: Cast> World<'_, C> {
         self.perform_log(n, g, &mut out);
         let replica = &mut self.nodes[n].replicas[g];
         replica.applied = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
+        if self.plan.groups[g].churns() {
+            let replica = &self.nodes[n].replicas[g];
+            let changes = &mut self.known[g].changes;
+            changes.note_visible(&replica.ordered, replica.applied);
+        }
         self.perform_lanes(n, g, &mut out);
         self.scratch = Some(out);
         self.turn_log(n);
@@ -146,10 +151,6 @@ impl<C: Cast> World<'_, C> {
             }
             replica.ordered.apply(&op.op);
             node.log.queue.push(op);
-        }
-        if self.plan.groups[g].churns() {
-            let own = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
-            self.known[g].changes.note_visible(&replica.ordered, own);
         }
         self.trace
             .note(3, (n as u64) << 8 | g as u64, replica.ordered.last());

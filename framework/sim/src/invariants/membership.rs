@@ -88,7 +88,9 @@ impl Changes {
     ) {
         // Below an installed snapshot a log tells nothing of what it holds.
         let is_held = |change: &&Change| {
-            let is_below = change.at.lsn.0 <= written.base();
+            let is_base = written.epoch_at(change.at.lsn.0) == change.at.epoch.0;
+            let is_below =
+                change.at.lsn.0 < written.base() || change.at.lsn.0 == written.base() && !is_base;
             written.holds(change.at) && (!is_below || self.visible.contains(&change.at))
         };
         let held = self.known.iter().filter(is_held);
