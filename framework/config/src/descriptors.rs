@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use repertoire_core::{
     Descriptor, KeyspaceId, Member, NodeId, Placement, PluginRef, ReplicaSpec, ShardId, SlotMap,
+    spread_replicas,
 };
 
 use crate::config::Config;
@@ -63,12 +64,6 @@ impl Config {
             ..ReplicaSpec::on(*node)
         };
         let replicas: Vec<ReplicaSpec> = nodes.iter().map(spec).collect();
-        let starts = (0..replicas.len()).cycle();
-        let shard = |(number, start): (u32, usize)| {
-            let mut turned = replicas.clone();
-            turned.rotate_left(start);
-            (ShardId(number), turned)
-        };
-        (0..shards).zip(starts).map(shard).collect()
+        spread_replicas(&replicas, shards)
     }
 }

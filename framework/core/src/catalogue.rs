@@ -3,9 +3,11 @@
 mod descriptor;
 mod directory;
 mod member;
+mod placing;
 mod slots;
 
 pub use descriptor::{Descriptor, KeyspaceOptions, Placement, PluginRef, ReplicaRole, ReplicaSpec};
 pub use directory::Catalogue;
 pub use member::Member;
+pub use placing::spread_replicas;
 pub use slots::{SLOTS, SlotMap, slot_of};

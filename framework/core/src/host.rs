@@ -128,7 +128,8 @@ impl<M: Machine> Host<M> {
         let format = boot.registry.get_format(&boot.descriptor.log_format.name)?;
         let options = boot.descriptor.options.clone();
         let (registry, format) = (Arc::clone(&boot.registry), Arc::clone(format));
-        let mut pipeline = Pipeline::new(boot.group, options, registry, format);
+        let mut pipeline = Pipeline::new(boot.group, options, registry, format)
+            .owning(&boot.descriptor.placement.slots);
         for entry in &boot.tail {
             pipeline.saw_wall(entry.wall);
         }

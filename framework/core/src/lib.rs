@@ -39,7 +39,7 @@ pub use authority::{ConfigEpoch, Incarnation, InstanceGen, LeaderEpoch};
 pub use capability::Capabilities;
 pub use catalogue::{
     Catalogue, Descriptor, KeyspaceOptions, Member, Placement, PluginRef, ReplicaRole, ReplicaSpec,
-    SLOTS, SlotMap, slot_of,
+    SLOTS, SlotMap, slot_of, spread_replicas,
 };
 pub use cell::Cell;
 pub use cursor::DecodeError;

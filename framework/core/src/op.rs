@@ -14,6 +14,8 @@
 //! statement   8 | text blob | params blob
 //! ```
 
+mod keys;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::cursor::{Cursor, DecodeError, len_u32};

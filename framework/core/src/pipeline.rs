@@ -12,6 +12,7 @@ mod builder;
 mod evaluate;
 mod flights;
 mod overlay;
+mod ownership;
 mod pending;
 mod records;
 
@@ -24,7 +25,7 @@ use bytes::Bytes;
 
 use crate::{
     DedupTable, Entry, Error, ErrorKind, Fate, GroupId, KeyspaceOptions, LogFormat, Mono, Now,
-    Operation, Outcome, Proposal, Registry, Reply, Ticket, Wall, WriteRequest,
+    Operation, Outcome, Proposal, Registry, Reply, SlotMap, Ticket, Wall, WriteRequest,
 };
 use builder::{Builder, SealedProposal};
 use evaluate::Evaluation;
@@ -48,6 +49,8 @@ pub struct Fetch {
 )]
 pub struct Pipeline {
     group: GroupId,
+    /// Which keys are this group's; `None` when all of them are.
+    slots: Option<SlotMap>,
     options: KeyspaceOptions,
     registry: Arc<Registry>,
     format: Arc<dyn LogFormat>,
@@ -74,6 +77,7 @@ impl Pipeline {
     ) -> Self {
         Self {
             group,
+            slots: None,
             options,
             registry,
             format,
@@ -89,6 +93,13 @@ impl Pipeline {
             replies: Vec::new(),
             last_wall: Wall::default(),
         }
+    }
+
+    /// The same pipeline, which refuses operations on keys that other shards own.
+    #[must_use]
+    pub fn owning(mut self, slots: &SlotMap) -> Self {
+        self.slots = (!slots.is_whole()).then(|| slots.clone());
+        self
     }
 
     /// Takes a request in. What it needs from the engine is in [`take_fetches`](Self::take_fetches).

@@ -118,19 +118,19 @@ impl Sessions {
     }
 }
 
-/// The group that an encoded operation goes to: by its first key.
+/// The group that an encoded operation goes to: the owner of its keys. What has none, because its keys
+/// lie in several shards or it does not decode, goes where it is refused with the reason: every shard
+/// checks what it is asked to write.
 pub(crate) fn route_write(descriptor: &Descriptor, body: &[u8]) -> GroupId {
-    let shard = if descriptor.placement.shards.len() <= 1 {
-        ShardId(0)
-    } else {
-        let key = Operation::decode(body)
-            .ok()
-            .and_then(|op| first_key(&op).map(<[u8]>::to_vec));
-        key.map_or(ShardId(0), |key| descriptor.placement.slots.shard_of(&key))
+    let owner = || {
+        let operation = Operation::decode(body).ok()?;
+        descriptor.placement.slots.owner(&operation).ok().flatten()
     };
+    let is_whole = descriptor.placement.slots.is_whole();
+    let shard = if is_whole { None } else { owner() };
     GroupId {
         keyspace: descriptor.id,
-        shard,
+        shard: shard.unwrap_or(ShardId(0)),
     }
 }
 
@@ -146,20 +146,5 @@ pub(crate) fn route_read(descriptor: &Descriptor, named: ShardId, query: &ReadQu
     GroupId {
         keyspace: descriptor.id,
         shard,
-    }
-}
-
-fn first_key<'a>(operation: &Operation<'a>) -> Option<&'a [u8]> {
-    match operation {
-        Operation::Put { key, .. }
-        | Operation::Delete { key }
-        | Operation::CompareAndSet { key, .. }
-        | Operation::Merge { key, .. } => Some(key),
-        Operation::Batch(ops) => ops.first().and_then(first_key),
-        Operation::Transaction { guards, ops, .. } => guards
-            .first()
-            .map(|guard| guard.key)
-            .or_else(|| ops.first().and_then(first_key)),
-        Operation::Call { .. } | Operation::Statement { .. } => None,
     }
 }

@@ -54,6 +54,11 @@ impl SlotMap {
         }
     }
 
+    /// Whether one shard owns everything.
+    pub fn is_whole(&self) -> bool {
+        self.ranges.len() <= 1
+    }
+
     /// The shard that owns a slot.
     pub fn shard_of_slot(&self, slot: u16) -> ShardId {
         let after = self.ranges.partition_point(|(start, _)| *start <= slot);
@@ -67,6 +72,10 @@ impl SlotMap {
         self.shard_of_slot(slot_of(key))
     }
 }
+
+#[cfg(test)]
+#[path = "slots_test.rs"]
+mod contract;
 
 #[cfg(test)]
 mod tests {

@@ -26,6 +26,7 @@ impl Pipeline {
         }
         let operation = Operation::decode(&request.body).map_err(undecodable)?;
         self.check_sizes(&operation)?;
+        self.check_owner(&operation)?;
         let hash = PayloadHash::of(&request.body);
         if !self.latched.is_empty() && self.touches_latch(&operation)? {
             self.held.push_back(request);
@@ -104,6 +105,8 @@ impl Pipeline {
         if let Some(key) = keys.iter().find(|key| key.len() > KEY_MAX) {
             return Err(too_large(key.len(), KEY_MAX));
         }
+        // A call names its keys here only.
+        keys.iter().try_for_each(|key| self.check_key(key))?;
         Ok(keys)
     }
 
