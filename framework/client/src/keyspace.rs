@@ -184,7 +184,8 @@ impl Keyspace {
             .await
     }
 
-    /// Several puts and deletes, all or none.
+    /// Several puts and deletes, all or none; their keys must be of one shard. Over several shards, and
+    /// then not atomic: [`batch_per_shard`](Self::batch_per_shard).
     ///
     /// # Errors
     /// Those of [`execute`](Self::execute).
@@ -211,7 +212,8 @@ impl Keyspace {
         .await
     }
 
-    /// Runs a registered function at the leader.
+    /// Runs a registered function at the leader. In a keyspace of several shards it must be told whose:
+    /// [`call_near`](Self::call_near).
     ///
     /// # Errors
     /// `Unsupported` for a function that is not registered, `Application` when it fails on its own
@@ -277,7 +279,7 @@ impl Keyspace {
     }
 
     /// The rows with keys in `[from, to)`, in order, at most `limit`; an empty `to` means no end.
-    /// For keyspaces with several shards see [`scan_shard`](Self::scan_shard).
+    /// For keyspaces with several shards see [`rows`](Self::rows) and [`scan_shard`](Self::scan_shard).
     ///
     /// # Errors
     /// `Unsupported` with several shards; those of [`get`](Self::get).
@@ -312,7 +314,7 @@ impl Keyspace {
         }
     }
 
-    /// The number of live keys; of one shard when it is named.
+    /// The number of live keys; of one shard when it is named. Of all: [`count_all`](Self::count_all).
     ///
     /// # Errors
     /// `Unsupported` with several shards and none named; those of [`get`](Self::get).
@@ -325,7 +327,7 @@ impl Keyspace {
     }
 
     /// The digest of the state, equal on all replicas at equal positions; of one shard when it is
-    /// named.
+    /// named. Of all: [`digest_all`](Self::digest_all).
     ///
     /// # Errors
     /// `Unsupported` with several shards and none named; those of [`get`](Self::get).
@@ -358,7 +360,11 @@ impl Keyspace {
             [shard] => Ok(shard),
             _ => Err(Error::new(ErrorKind::Unsupported, "read")
                 .with("keyspace", &self.descriptor.name)
-                .with("remedy", "name one of its shards")),
+                .with("detail", "it has several shards")
+                .with(
+                    "remedy",
+                    "name one of them, or ask all: rows, count_all, digest_all",
+                )),
         }
     }
 

@@ -20,6 +20,7 @@ mod remote;
 pub mod retry;
 mod routing;
 mod session;
+mod shards;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -34,3 +35,4 @@ pub use options::{DEADLINE, RequestOptions};
 pub use pipeline::{Completions, Pipeline};
 pub use repertoire_transport_quic::QuicSettings;
 pub use repertoire_transport_quic::certs::{TlsFiles, TlsIdentity};
+pub use shards::{PerShard, Rows};

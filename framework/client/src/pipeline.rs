@@ -129,13 +129,15 @@ impl Pipeline {
         Ok(first)
     }
 
-    /// Submits reads, at the handle's level; scans, counts and digests go to the first shard.
+    /// Submits reads, at the handle's level.
     /// Returns the ticket of the first, from the same count as those of writes.
     ///
     /// # Errors
-    /// `TooLarge` for a key above the cap; nothing was submitted then.
+    /// `TooLarge` for a key above the cap; `Unsupported` for a scan, count or digest of a keyspace of
+    /// several shards (see [`Keyspace::rows`](crate::Keyspace::rows)). Nothing was submitted then.
     pub async fn submit_reads(&self, queries: Vec<ReadQuery>) -> Result<u64, Error> {
         queries.iter().try_for_each(routing::check_query)?;
+        routing::check_whole(&self.descriptor, &queries)?;
         let first = self.next.fetch_add(queries.len() as u64, Ordering::Relaxed);
         let deadline = Instant::now() + self.options.deadline;
         let trace = self.trace("read", queries.len());

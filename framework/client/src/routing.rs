@@ -13,8 +13,9 @@ pub(crate) fn group(descriptor: &Descriptor, shard: ShardId) -> GroupId {
     }
 }
 
-/// The shard of an operation: that of its keys, which must be the same for all of them. Calls and
-/// statements name no keys and go to shard 0.
+/// The shard of an operation: that of its keys, which must be the same for all of them. Where there are
+/// several, an operation that names no key is refused: its function would find and leave keys where
+/// nobody else looks for them.
 pub(crate) fn of_operation(
     descriptor: &Descriptor,
     operation: &Operation<'_>,
@@ -22,22 +23,20 @@ pub(crate) fn of_operation(
     if descriptor.placement.shards.len() <= 1 {
         return Ok(only(descriptor));
     }
-    let mut shard = None;
-    let mut is_split = false;
-    visit_keys(operation, &mut |key| {
-        let of_key = descriptor.placement.slots.shard_of(key);
-        is_split |= *shard.get_or_insert(of_key) != of_key;
-    });
-    if is_split {
-        return Err(Error::new(ErrorKind::Unsupported, "write")
+    let owner = descriptor.placement.slots.owner(operation);
+    let unnamed = || {
+        Error::new(ErrorKind::Unsupported, "write")
             .with("keyspace", &descriptor.name)
-            .with("detail", "the keys lie in several shards")
             .with(
-                "remedy",
-                "keep keys together with a {tag}, or write them one by one",
-            ));
+                "detail",
+                "the operation names no key, so none of its shards",
+            )
+            .with("remedy", "call the function near a key of the shard")
+    };
+    match owner {
+        Ok(owner) => owner.ok_or_else(unnamed),
+        Err(error) => Err(error.with("keyspace", &descriptor.name)),
     }
-    Ok(shard.unwrap_or(ShardId(0)))
 }
 
 /// The shard of an encoded operation.
@@ -59,33 +58,21 @@ fn only(descriptor: &Descriptor) -> ShardId {
         .unwrap_or(ShardId(0))
 }
 
-fn visit_keys(operation: &Operation<'_>, visit: &mut dyn FnMut(&[u8])) {
-    match operation {
-        Operation::Put { key, .. }
-        | Operation::Delete { key }
-        | Operation::CompareAndSet { key, .. }
-        | Operation::Merge { key, .. } => visit(key),
-        Operation::Batch(ops) => ops.iter().for_each(|op| visit_keys(op, visit)),
-        Operation::Transaction {
-            guards,
-            ops,
-            returning,
-        } => {
-            for guard in guards {
-                visit(guard.key);
-            }
-            for op in ops {
-                visit_keys(op, visit);
-            }
-            for key in returning {
-                visit(key);
-            }
-        }
-        Operation::Call { .. } | Operation::Statement { .. } => {}
+/// Refuses queries about all keys where each shard could only tell of its own.
+pub(crate) fn check_whole(descriptor: &Descriptor, queries: &[ReadQuery]) -> Result<(), Error> {
+    let is_of_one = |query: &ReadQuery| matches!(query, ReadQuery::Get(_));
+    if descriptor.placement.shards.len() <= 1 || queries.iter().all(is_of_one) {
+        return Ok(());
     }
+    Err(Error::new(ErrorKind::Unsupported, "read")
+        .with("keyspace", &descriptor.name)
+        .with(
+            "detail",
+            "it has several shards, and the query asks for all keys",
+        ))
 }
 
-/// The shard of a query; scans, counts and digests go to shard 0 unless the caller says otherwise.
+/// The shard of a query; what asks for all keys goes to the only shard there is.
 pub(crate) fn of_query(descriptor: &Descriptor, query: &ReadQuery) -> ShardId {
     match query {
         ReadQuery::Get(key) => descriptor.placement.slots.shard_of(key),
@@ -97,7 +84,7 @@ pub(crate) fn of_query(descriptor: &Descriptor, query: &ReadQuery) -> ShardId {
 /// malformed.
 pub(crate) fn check_operation(operation: &Operation<'_>) -> Result<(), Error> {
     let mut longest = 0;
-    visit_keys(operation, &mut |key| longest = key.len().max(longest));
+    operation.visit_keys(&mut |key| longest = key.len().max(longest));
     if longest > KEY_MAX {
         Err(too_large(longest, KEY_MAX).with("detail", "the key"))
     } else {

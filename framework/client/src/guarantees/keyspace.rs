@@ -36,6 +36,11 @@ impl SessionKeyspace {
         &self.session
     }
 
+    /// Its shards.
+    pub fn shards(&self) -> Vec<ShardId> {
+        self.keyspace.shards()
+    }
+
     /// Sets a key.
     ///
     /// # Errors

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use repertoire::core::{Descriptor, KeyspaceId, NodeId, ReplicaSpec, ShardId, SlotMap};
+use repertoire::core::{Descriptor, KeyspaceId, NodeId};
 use repertoire::{LocalCluster, LocalOptions};
 use repertoire_client::{Client, ClientBuilder};
 
@@ -24,16 +24,28 @@ pub(crate) async fn electing_cluster() -> LocalCluster {
     cluster
 }
 
+/// Three nodes with two keyspaces of eight shards: node 1, 2 or 3 leads each shard of `fixed`, and the
+/// replicas of `elected` elect.
+pub(crate) async fn sharded_cluster() -> LocalCluster {
+    let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
+    let fixed = Descriptor::single_shard(KeyspaceId(1), "fixed", "single-leader", &nodes);
+    let mut elected = Descriptor::single_shard(KeyspaceId(2), "elected", "single-leader", &nodes);
+    elected.plugin_options = r#"{"single-leader": {"failover": "elect"}}"#.to_owned();
+    let keyspaces = vec![fixed.in_shards(8), elected.in_shards(8)];
+    let cluster = LocalCluster::start(LocalOptions::new("sharded"), keyspaces);
+    let cluster = cluster.await.unwrap();
+    cluster.ready(Duration::from_mins(1)).await.unwrap();
+    cluster
+}
+
 /// Three nodes with `data` (one shard) and `wide` (four shards).
 pub(crate) async fn cluster() -> LocalCluster {
     let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
     let data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
+    // Node 1 leads every shard.
     let mut wide = Descriptor::single_shard(KeyspaceId(2), "wide", "single-leader", &nodes);
-    wide.placement.slots = SlotMap::even(4);
-    for shard in 0..4 {
-        let replicas = nodes.iter().copied().map(ReplicaSpec::on).collect();
-        wide.placement.shards.insert(ShardId(shard), replicas);
-    }
+    wide.plugin_options = r#"{"single-leader": {"leader": 1}}"#.to_owned();
+    let wide = wide.in_shards(4);
     let cluster = LocalCluster::start(LocalOptions::new("clients"), vec![data, wide]);
     let cluster = cluster.await.unwrap();
     cluster.ready(Duration::from_mins(1)).await.unwrap();
