@@ -49,6 +49,7 @@ pub(crate) enum Verb {
     Put(verbs::put::PutArgs),
     Delete(verbs::delete::DeleteArgs),
     Scan(verbs::scan::ScanArgs),
+    Count(verbs::count::CountArgs),
     Import(verbs::import::ImportArgs),
     Export(verbs::export::ExportArgs),
     Status(verbs::status::StatusArgs),
@@ -76,6 +77,7 @@ impl Verb {
             | Self::Put(_)
             | Self::Delete(_)
             | Self::Scan(_)
+            | Self::Count(_)
             | Self::Import(_)
             | Self::Export(_)
             | Self::Status(_)
@@ -100,6 +102,7 @@ impl Verb {
             Self::Put(args) => verbs::put::run(args, context).await,
             Self::Delete(args) => verbs::delete::run(args, context).await,
             Self::Scan(args) => verbs::scan::run(args, context).await,
+            Self::Count(args) => verbs::count::run(args, context).await,
             Self::Import(args) => verbs::import::run(args, context).await,
             Self::Export(args) => verbs::export::run(args, context).await,
             Self::Status(args) => verbs::status::run(args, context).await,

@@ -9,7 +9,7 @@ use repertoire::core::{Acks, Catalogue, NodeId, ReadLevel};
 use repertoire_client::{Client, ClientBuilder, Keyspace, QuicSettings, TlsFiles, TlsIdentity};
 
 use crate::failure::Failure;
-use crate::paging::Pages;
+use crate::paging::PAGE_ROWS;
 use crate::values;
 
 /// A node that has not answered by now is passed over for the next: a person waits.
@@ -74,12 +74,10 @@ impl ConnectArgs {
         let client = self.client().await?;
         let keyspace = client.keyspace("catalogue").await?.level(ReadLevel::Local);
         let mut catalogue = Catalogue::default();
-        for shard in keyspace.shards() {
-            let mut pages = Pages::new(keyspace.clone(), shard, Vec::new(), Vec::new());
-            while let Some(rows) = pages.next(u64::MAX).await? {
-                for row in rows {
-                    catalogue.absorb(&row.key, &row.value)?;
-                }
+        let mut rows = keyspace.rows("", "");
+        while let Some(page) = rows.next(PAGE_ROWS).await? {
+            for row in page {
+                catalogue.absorb(&row.key, &row.value)?;
             }
         }
         catalogue.insert(Arc::unwrap_or_clone(keyspace.descriptor()));

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod cert;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod count;
 pub(crate) mod delete;
 pub(crate) mod demo;
 pub(crate) mod discarded;

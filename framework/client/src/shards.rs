@@ -59,6 +59,12 @@ impl Keyspace {
         Rows::of(self.clone(), from.as_ref(), to.as_ref())
     }
 
+    /// The rows of one shard with keys in `[from, to)`, in order, page by page: for keys that a `{tag}`
+    /// keeps together, where asking the other shards is of no use.
+    pub fn rows_of(&self, shard: ShardId, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Rows {
+        Rows::of_shard(self.clone(), shard, from.as_ref(), to.as_ref())
+    }
+
     /// The number of live keys of every shard.
     ///
     /// # Errors

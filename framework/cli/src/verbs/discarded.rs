@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::Context;
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
-use crate::verbs::transfer::find_leader;
+use crate::verbs::transfer::{find_leader, shards_of};
 use listed::{Found, Listed, gather};
 
 /// Writes in one call to the leader, and bytes of their operations.
@@ -36,9 +36,9 @@ pub(crate) struct DiscardedArgs {
     /// Only what this node keeps.
     #[arg(long, value_name = "ID")]
     node: Option<u64>,
-    /// The shard.
-    #[arg(long, default_value_t = 0)]
-    shard: u32,
+    /// The shard; all of them without it.
+    #[arg(long)]
+    shard: Option<u32>,
     /// Replay also what was written on a condition, without the condition: what it changed then is
     /// written over what is there now.
     #[arg(long)]
@@ -72,7 +72,18 @@ pub(crate) async fn run(args: DiscardedArgs, context: &Context) -> Result<(), Fa
     let nodes: Vec<NodeId> = members
         .filter(|node| args.node.is_none_or(|only| only == node.0))
         .collect();
-    let mut found = gather(&client, &nodes, &args.keyspace, args.shard).await?;
+    let shards = match args.shard {
+        Some(shard) => vec![shard],
+        None => shards_of(&catalogue, &args.keyspace)?,
+    };
+    if shards.len() > 1 && !args.positions.is_empty() {
+        let error = Error::new(ErrorKind::Malformed, "find a discarded write").with(
+            "detail",
+            "positions are counted by shard: pass --shard, too",
+        );
+        return Err(error.into());
+    }
+    let mut found = gather(&client, &nodes, &args.keyspace, &shards).await?;
     asked::select(&mut found, &args.positions)?;
     match args.action {
         Action::List => listed::report(context, &args.keyspace, &found),
@@ -81,8 +92,8 @@ pub(crate) async fn run(args: DiscardedArgs, context: &Context) -> Result<(), Fa
             replay(&client, &all, &args, found, context).await
         }
         Action::Acknowledge => {
-            let unlisted = found.unlisted.iter().map(|it| (it.node, it.position));
-            let writes = found.writes.iter().map(|it| (it.node, it.position));
+            let unlisted = found.unlisted.iter().map(listed::Unlisted::place);
+            let writes = found.writes.iter().map(Listed::place);
             let given_up: Vec<_> = writes.chain(unlisted.filter(|_| args.all)).collect();
             let settled = settle(&client, &args, &given_up, "acknowledged").await?;
             report(
@@ -118,11 +129,12 @@ async fn replay(
     while !requests.is_empty() {
         let part = listed::take_part(&mut requests, REPLAYED_AT_ONCE);
         let writes: Vec<Value> = part.iter().filter_map(|it| it.first()?.again()).collect();
-        let leader = find_leader(client, nodes, &args.keyspace, args.shard, patience).await;
+        let shard = part.iter().flatten().next().map_or(0, |it| it.shard);
+        let leader = find_leader(client, nodes, &args.keyspace, shard, patience).await;
         let leader = leader.ok_or_else(|| {
             Error::not_leader(None, "replay discarded writes").with("keyspace", &args.keyspace)
         })?;
-        let call = json!({"keyspace": args.keyspace, "shard": args.shard, "writes": writes});
+        let call = json!({"keyspace": args.keyspace, "shard": shard, "writes": writes});
         let answer = client
             .admin(NodeId(leader), "discarded-replay", &call)
             .await?;
@@ -140,7 +152,7 @@ async fn replay(
             }
         }
     }
-    let places: Vec<_> = done.iter().map(|it| (it.node, it.position)).collect();
+    let places: Vec<_> = done.iter().map(Listed::place).collect();
     let settled = settle(client, args, &places, "replayed").await?;
     let numbers = json!({"replayed": done.len(), "settled": settled, "left": left.len()});
     report(context, args, numbers, &left, &found)
@@ -150,20 +162,21 @@ async fn replay(
 async fn settle(
     client: &Client,
     args: &DiscardedArgs,
-    places: &[(NodeId, asked::Position)],
+    places: &[((NodeId, u32), asked::Position)],
     how: &str,
 ) -> Result<u64, Failure> {
     let mut settled = 0;
-    let mut nodes: Vec<NodeId> = places.iter().map(|(node, _)| *node).collect();
-    nodes.sort_unstable();
-    nodes.dedup();
-    for node in nodes {
-        let mine: Vec<_> = places.iter().filter(|(other, _)| *other == node).collect();
+    let mut replicas: Vec<(NodeId, u32)> = places.iter().map(|(at, _)| *at).collect();
+    replicas.sort_unstable();
+    replicas.dedup();
+    for (node, shard) in replicas {
+        let is_mine = |place: &&((NodeId, u32), _)| place.0 == (node, shard);
+        let mine: Vec<_> = places.iter().filter(is_mine).collect();
         for part in mine.chunks(4096) {
             let positions: Vec<Value> = part.iter().map(|(_, at)| at.to_json()).collect();
             let call = json!({
                 "keyspace": args.keyspace,
-                "shard": args.shard,
+                "shard": shard,
                 "positions": positions,
                 "how": how,
             });
@@ -186,7 +199,12 @@ fn report(
         let refused: Vec<Value> = left
             .iter()
             .map(|(write, reason)| {
-                json!({"node": write.node.0, "position": write.position.to_json(), "reason": reason})
+                json!({
+                    "node": write.node.0,
+                    "shard": write.shard,
+                    "position": write.position.to_json(),
+                    "reason": reason,
+                })
             })
             .collect();
         if let Some(object) = numbers.as_object_mut() {
@@ -210,13 +228,14 @@ fn report(
             .map(|(write, reason)| {
                 vec![
                     write.node.0.to_string(),
+                    write.shard.to_string(),
                     write.position.to_string(),
                     reason.clone(),
                 ]
             })
             .collect();
         if !rows.is_empty() {
-            let head = ["NODE", "POSITION", "NOT WRITTEN AGAIN BECAUSE"];
+            let head = ["NODE", "SHARD", "POSITION", "NOT WRITTEN AGAIN BECAUSE"];
             context.output.table(&head, &rows)?;
         }
     }

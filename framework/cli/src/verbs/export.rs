@@ -7,10 +7,10 @@ use crate::Context;
 use crate::connect::{ReadArgs, TargetArgs};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::paging::Pages;
+use crate::paging::PAGE_ROWS;
 use crate::text;
 
-/// Print every row, as CSV (columns key and value, bytes as they are) or as JSON lines, for import.
+/// Print every row in the order of the keys, as CSV (columns key and value, bytes as they are) or as JSON lines, for import.
 ///
 /// The keyspace is read page by page: rows that are written meanwhile may or may not be among them.
 #[derive(Clone, Debug, Args)]
@@ -44,11 +44,9 @@ pub(crate) async fn run(args: ExportArgs, context: &Context) -> Result<(), Failu
     if format == ExportFormat::Csv {
         context.output.raw(b"key,value\n")?;
     }
-    for shard in keyspace.shards() {
-        let mut pages = Pages::new(keyspace.clone(), shard, Vec::new(), Vec::new());
-        while let Some(rows) = pages.next(u64::MAX).await? {
-            write(&rows, format, context.output)?;
-        }
+    let mut rows = keyspace.rows("", "");
+    while let Some(page) = rows.next(PAGE_ROWS).await? {
+        write(&page, format, context.output)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use repertoire_client::Keyspace;
 use crate::Context;
 use crate::connect::{ReadArgs, TargetArgs};
 use crate::failure::Failure;
-use crate::paging::{Pages, end_of_prefix};
+use crate::paging::{PAGE_ROWS, end_of_prefix};
 use crate::{text, values};
 
 /// Print rows in the order of their keys.
@@ -57,23 +57,20 @@ pub(crate) async fn run(args: ScanArgs, context: &Context) -> Result<(), Failure
     context.output.table(&["KEY", "VALUE"], &rows)
 }
 
-/// The first rows of all shards together: each shard is in order, and any of them may hold the
-/// first.
+/// The first rows, of whichever shards.
 async fn collect(
     keyspace: &Keyspace,
     (from, to): &(Vec<u8>, Vec<u8>),
     limit: u64,
 ) -> Result<Vec<Row>, Failure> {
-    let mut all = Vec::new();
-    for shard in keyspace.shards() {
-        let mut pages = Pages::new(keyspace.clone(), shard, from.clone(), to.clone());
-        let mut wanted = limit;
-        while let Some(rows) = pages.next(wanted).await? {
-            wanted = wanted.saturating_sub(rows.len() as u64);
-            all.extend(rows);
+    let (mut rows, mut all) = (keyspace.rows(from, to), Vec::new());
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    while all.len() < limit {
+        let wanted = (limit - all.len()).min(PAGE_ROWS);
+        match rows.next(wanted).await? {
+            Some(page) => all.extend(page),
+            None => break,
         }
     }
-    all.sort_by(|a: &Row, b| a.key.cmp(&b.key));
-    all.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(all)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use repertoire::core::{Error, ErrorKind, NodeId};
+use repertoire::core::{Catalogue, Error, ErrorKind, NodeId};
 use repertoire_client::{Client, DEADLINE};
 use serde_json::{Value, json};
 
@@ -25,11 +25,27 @@ pub(crate) struct TransferArgs {
     /// The node that is to lead.
     #[arg(long, value_name = "NODE")]
     to: u64,
-    /// The shard.
-    #[arg(long, default_value_t = 0)]
-    shard: u32,
+    /// The shard; all of them without it, one after the other.
+    #[arg(long)]
+    shard: Option<u32>,
     #[command(flatten)]
     connect: ConnectArgs,
+}
+
+/// A shard that is to be led by another node.
+#[derive(Clone, Copy)]
+struct Wish<'a> {
+    keyspace: &'a str,
+    shard: u32,
+    to: u64,
+    patience: Duration,
+}
+
+/// What became of one.
+struct Moved {
+    shard: u32,
+    from: Option<u64>,
+    took: Duration,
 }
 
 /// Runs the verb.
@@ -37,18 +53,51 @@ pub(crate) async fn run(args: TransferArgs, context: &Context) -> Result<(), Fai
     let (client, catalogue) = args.connect.catalogue().await?;
     let nodes: Vec<NodeId> = catalogue.members().map(|member| member.node).collect();
     let patience = args.connect.deadline.unwrap_or(DEADLINE);
+    let shards = match args.shard {
+        Some(shard) => vec![shard],
+        None => shards_of(&catalogue, &args.keyspace)?,
+    };
+    let mut all = Vec::new();
+    for shard in shards {
+        let wish = Wish {
+            keyspace: &args.keyspace,
+            shard,
+            to: args.to,
+            patience,
+        };
+        all.push(transfer(&client, &nodes, wish).await?);
+    }
+    report(context, &args, &all)
+}
+
+/// The shards of a keyspace.
+///
+/// # Errors
+/// `UnknownKeyspace`.
+pub(crate) fn shards_of(catalogue: &Catalogue, keyspace: &str) -> Result<Vec<u32>, Error> {
+    let descriptor = catalogue.by_name(keyspace)?;
+    let shards = descriptor.placement.shards.keys();
+    Ok(shards.map(|shard| shard.0).collect())
+}
+
+async fn transfer(client: &Client, nodes: &[NodeId], wish: Wish<'_>) -> Result<Moved, Failure> {
+    let Wish {
+        keyspace,
+        shard,
+        to,
+        patience,
+    } = wish;
     let begin = Instant::now();
-    let end = begin + patience;
-    let (keyspace, shard) = (args.keyspace.as_str(), args.shard);
-    let call = json!({"keyspace": keyspace, "shard": shard, "to": args.to});
+    let call = json!({"keyspace": keyspace, "shard": shard, "to": to});
     let mut from = None;
     loop {
-        let leader = find_leader(&client, &nodes, keyspace, shard, patience).await;
-        if leader == Some(args.to) {
-            return report(context, &args, from, begin.elapsed());
+        let leader = find_leader(client, nodes, keyspace, shard, patience).await;
+        if leader == Some(to) {
+            let took = begin.elapsed();
+            return Ok(Moved { shard, from, took });
         }
-        if Instant::now() >= end {
-            return Err(late(&args, leader).into());
+        if begin.elapsed() >= patience {
+            return Err(late(wish, leader).into());
         }
         if from.is_none()
             && let Some(leader) = leader
@@ -82,40 +131,44 @@ pub(crate) async fn find_leader(
     leaderships.max().map(|(_, node)| node)
 }
 
-fn late(args: &TransferArgs, leader: Option<u64>) -> Error {
+fn late(wish: Wish<'_>, leader: Option<u64>) -> Error {
     let error = Error::new(ErrorKind::Timeout, "transfer")
-        .with("keyspace", &args.keyspace)
-        .with("shard", args.shard)
-        .with("to", args.to);
+        .with("keyspace", wish.keyspace)
+        .with("shard", wish.shard)
+        .with("to", wish.to);
     match leader {
         Some(leader) => error.with("leader", leader),
         None => error.with("detail", "no node says that it leads"),
     }
 }
 
-fn report(
-    context: &Context,
-    args: &TransferArgs,
-    from: Option<u64>,
-    took: Duration,
-) -> Result<(), Failure> {
-    let millis = took.as_millis();
-    if context.output.is_json() {
-        return context.output.object(&json!({
+fn report(context: &Context, args: &TransferArgs, all: &[Moved]) -> Result<(), Failure> {
+    let to_json = |moved: &Moved| {
+        json!({
             "keyspace": args.keyspace,
-            "shard": args.shard,
-            "from": from,
+            "shard": moved.shard,
+            "from": moved.from,
             "to": args.to,
-            "millis": millis,
-        }));
-    }
-    let was = match from {
-        Some(from) => format!("handed over by node {from} in {millis} ms"),
-        None => "as it did before".to_owned(),
+            "millis": moved.took.as_millis(),
+        })
     };
-    let line = format!(
-        "{}/{}: node {} leads, {was}",
-        args.keyspace, args.shard, args.to
-    );
-    context.output.line(&line)
+    if context.output.is_json() {
+        return match all {
+            [one] => context.output.object(&to_json(one)),
+            all => {
+                let shards: Vec<Value> = all.iter().map(to_json).collect();
+                let whole = json!({"keyspace": args.keyspace, "to": args.to, "shards": shards});
+                context.output.object(&whole)
+            }
+        };
+    }
+    for Moved { shard, from, took } in all {
+        let was = match from {
+            Some(from) => format!("handed over by node {from} in {} ms", took.as_millis()),
+            None => "as it did before".to_owned(),
+        };
+        let line = format!("{}/{shard}: node {} leads, {was}", args.keyspace, args.to);
+        context.output.line(&line)?;
+    }
+    Ok(())
 }

@@ -16,5 +16,6 @@ mod demo;
 mod discarded;
 mod failover;
 mod mistakes;
+mod shards;
 mod support;
 mod transfer;

@@ -49,6 +49,10 @@ impl Rows {
         Self::new(Source::Plain(keyspace), &shards, from, to)
     }
 
+    pub(super) fn of_shard(keyspace: Keyspace, shard: ShardId, from: &[u8], to: &[u8]) -> Self {
+        Self::new(Source::Plain(keyspace), &[shard], from, to)
+    }
+
     pub(super) fn of_session(keyspace: SessionKeyspace, from: &[u8], to: &[u8]) -> Self {
         let shards = keyspace.shards();
         Self::new(Source::Session(keyspace), &shards, from, to)

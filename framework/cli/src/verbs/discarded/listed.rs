@@ -18,6 +18,7 @@ use crate::units;
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
     pub(super) node: NodeId,
+    pub(super) shard: u32,
     pub(super) position: Position,
     /// As the node tells it.
     value: Value,
@@ -27,6 +28,7 @@ pub(super) struct Listed {
 #[derive(Clone, Debug)]
 pub(super) struct Unlisted {
     pub(super) node: NodeId,
+    pub(super) shard: u32,
     pub(super) position: Position,
     records: u64,
 }
@@ -48,17 +50,22 @@ pub(super) async fn gather(
     client: &Client,
     nodes: &[NodeId],
     keyspace: &str,
-    shard: u32,
+    shards: &[u32],
 ) -> Result<Found, Failure> {
     let mut found = Found::default();
     let mut hosts = 0;
     for node in nodes {
-        match of_node(client, *node, keyspace, shard, &mut found).await {
-            Ok(()) => hosts += 1,
-            // It has no replica of this group.
-            Err(error) if *error.kind() == ErrorKind::UnknownKeyspace => {}
-            Err(error) if may_pass(&error) => found.silent.push((*node, error)),
-            Err(error) => return Err(error.into()),
+        for shard in shards {
+            match of_node(client, *node, keyspace, *shard, &mut found).await {
+                Ok(()) => hosts += 1,
+                // It has no replica of this group.
+                Err(error) if *error.kind() == ErrorKind::UnknownKeyspace => {}
+                Err(error) if may_pass(&error) => {
+                    found.silent.push((*node, error));
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     if hosts == 0 {
@@ -66,7 +73,7 @@ pub(super) async fn gather(
         let unknown = || {
             Error::new(ErrorKind::UnknownKeyspace, "list discarded writes")
                 .with("keyspace", keyspace)
-                .with("shard", shard)
+                .with("shards", format!("{shards:?}"))
         };
         return Err(silent.unwrap_or_else(unknown).into());
     }
@@ -102,6 +109,7 @@ async fn of_node(
             found.unlisted.extend(ranges.iter().filter_map(|range| {
                 Some(Unlisted {
                     node,
+                    shard,
                     position: Position::from_json(range.get("position")?)?,
                     records: range.get("records")?.as_u64()?,
                 })
@@ -114,6 +122,7 @@ async fn of_node(
             after = Some(position);
             found.writes.push(Listed {
                 node,
+                shard,
                 position,
                 value,
             });
@@ -141,7 +150,18 @@ impl Found {
     }
 }
 
+impl Unlisted {
+    pub(super) const fn place(&self) -> ((NodeId, u32), Position) {
+        ((self.node, self.shard), self.position)
+    }
+}
+
 impl Listed {
+    /// Which replica keeps it, and where.
+    pub(super) const fn place(&self) -> ((NodeId, u32), Position) {
+        ((self.node, self.shard), self.position)
+    }
+
     fn operation(&self) -> Option<Vec<u8>> {
         let encoded = self.value.get("operation")?.as_str()?;
         STANDARD.decode(encoded).ok()
@@ -198,6 +218,7 @@ impl Listed {
         if let Some(object) = value.as_object_mut() {
             object.remove("operation");
             object.insert("node".into(), self.node.0.into());
+            object.insert("shard".into(), self.shard.into());
             object.insert("changes".into(), self.changes().into());
         }
         value
@@ -223,6 +244,7 @@ impl Listed {
         let wall = self.value.get("wall_ms").and_then(Value::as_u64);
         vec![
             self.node.0.to_string(),
+            self.shard.to_string(),
             self.position.to_string(),
             format!("{}/{}", self.cell("client"), self.cell("seq")),
             format!("{what}{rest}"),
@@ -252,17 +274,17 @@ fn change(operation: &Operation<'_>) -> Value {
 
 /// Those of one request together, wherever they are kept, in the order in which they were written.
 pub(super) fn by_request(writes: Vec<Listed>) -> Vec<Vec<Listed>> {
-    let mut requests: BTreeMap<(String, String), Vec<Listed>> = BTreeMap::new();
+    let mut requests: BTreeMap<(u32, String, String), Vec<Listed>> = BTreeMap::new();
     for write in writes {
-        let request = (write.cell("client"), write.cell("seq"));
+        let request = (write.shard, write.cell("client"), write.cell("seq"));
         requests.entry(request).or_default().push(write);
     }
     let mut requests: Vec<_> = requests.into_values().collect();
-    requests.sort_by_key(|copies| copies.first().map(|write| write.position));
+    requests.sort_by_key(|copies| copies.first().map(|write| (write.shard, write.position)));
     requests
 }
 
-/// The next requests that go to the leader together.
+/// The next requests that go to one leader together: of one shard.
 pub(super) fn take_part(
     requests: &mut Vec<Vec<Listed>>,
     (count_max, bytes_max): (usize, usize),
@@ -272,11 +294,13 @@ pub(super) fn take_part(
             .first()
             .map_or(0, |write| write.cell("operation").len())
     };
+    let shard_of = |copies: &Vec<Listed>| copies.first().map(|write| write.shard);
+    let shard = requests.first().and_then(shard_of);
     let mut bytes = 0;
     let fits = requests.iter().take(count_max).take_while(|copies| {
         let is_first = bytes == 0;
         bytes += size(copies) + 200;
-        is_first || bytes <= bytes_max
+        shard_of(copies) == shard && (is_first || bytes <= bytes_max)
     });
     let count = fits.count();
     requests.drain(..count).collect()
@@ -288,7 +312,12 @@ pub(super) fn report(context: &Context, keyspace: &str, found: &Found) -> Result
     if context.output.is_json() {
         let writes: Vec<Value> = found.writes.iter().map(Listed::to_json).collect();
         let ranges = found.unlisted.iter().map(|it| {
-            json!({"node": it.node.0, "position": it.position.to_json(), "records": it.records})
+            json!({
+                "node": it.node.0,
+                "shard": it.shard,
+                "position": it.position.to_json(),
+                "records": it.records,
+            })
         });
         return context.output.object(&json!({
             "keyspace": keyspace,
@@ -303,6 +332,7 @@ pub(super) fn report(context: &Context, keyspace: &str, found: &Found) -> Result
     let rows: Vec<Vec<String>> = found.writes.iter().map(Listed::row).collect();
     let head = [
         "NODE",
+        "SHARD",
         "POSITION",
         "REQUEST",
         "CHANGE",
@@ -314,11 +344,12 @@ pub(super) fn report(context: &Context, keyspace: &str, found: &Found) -> Result
     for range in &found.unlisted {
         let Unlisted {
             node,
+            shard,
             position,
             records,
         } = range;
         context.output.line(&format!(
-            "Node {}: up to {records} more from {position} on, which it could not keep",
+            "Node {}, shard {shard}: up to {records} more from {position} on, which it could not keep",
             node.0
         ))?;
     }
