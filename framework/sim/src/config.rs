@@ -43,6 +43,8 @@ pub struct RunConfig {
     pub without: Vec<crate::Fault>,
     /// Whether replicas elect their leaders where they can; drawn when absent.
     pub elections: Option<bool>,
+    /// Whether controllers appoint the leaders of some keyspaces that vote.
+    pub appoints: bool,
 }
 
 impl RunConfig {
@@ -58,6 +60,7 @@ impl RunConfig {
             faults: None,
             without: Vec::new(),
             elections: None,
+            appoints: true,
         }
     }
 

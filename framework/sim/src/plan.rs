@@ -297,6 +297,10 @@ fn draw_groups(
         descriptor.options.value_max = 4096;
         if let Some(chosen) = chosen {
             (chosen.tune)(&mut descriptor, config.elections, rng);
+            if !config.appoints {
+                let options = &mut descriptor.plugin_options;
+                *options = options.replace(r#""appoint""#, r#""elect""#);
+            }
         }
         groups.push(GroupPlan {
             id: GroupId {

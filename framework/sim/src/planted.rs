@@ -53,6 +53,8 @@ impl Hunt {
             config = config.with_machinery(Machinery::Typed);
             config.without.clone_from(&self.without);
             config.elections = self.elections;
+            // Other bugs are hunted where replicas elect by themselves, which is where they show.
+            config.appoints = matches!(self.bug, Bug::AppointedElect | Bug::PromotionIgnoresLogs);
             let violation = run(&config).violations.into_iter().next()?;
             Some((tried + 1, violation))
         });
