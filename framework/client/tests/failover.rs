@@ -9,32 +9,8 @@
 
 mod support;
 
-use std::time::Duration;
-
-use repertoire::LocalCluster;
-use repertoire::core::{NodeId, ReadLevel};
-use repertoire_client::{Client, Keyspace};
-
-/// The node that leads keyspace 1, as soon as one that runs says that it does.
-async fn leader(cluster: &LocalCluster, client: &Client) -> NodeId {
-    let found = async {
-        loop {
-            for id in cluster.ids() {
-                let Ok(status) = client.status(id).await else {
-                    continue;
-                };
-                let groups = status["groups"].as_array().unwrap().iter();
-                let mut led = groups.filter(|g| g["keyspace_id"] == 1 && g["role"] == "leader");
-                if led.next().is_some() {
-                    return id;
-                }
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let found = tokio::time::timeout(Duration::from_secs(30), found).await;
-    found.expect("somebody leads")
-}
+use repertoire::core::ReadLevel;
+use repertoire_client::Keyspace;
 
 async fn put_all(data: &Keyspace, numbers: std::ops::Range<u32>) {
     for number in numbers {
@@ -62,11 +38,11 @@ async fn writes_go_on_with_a_new_leader_and_none_is_lost() {
     let data = data.level(ReadLevel::Leader);
     put_all(&data, 0..100).await;
     for round in 1..=2 {
-        let gone = leader(&cluster, &client).await;
+        let gone = support::leader(&cluster, &client).await;
         cluster.stop_node(gone).await.unwrap();
         put_all(&data, round * 100..(round + 1) * 100).await;
         expect_all(&data, (round + 1) * 100).await;
-        let heir = leader(&cluster, &client).await;
+        let heir = support::leader(&cluster, &client).await;
         assert_ne!(heir, gone);
         cluster.start_node(gone).await.unwrap();
     }
@@ -87,7 +63,7 @@ async fn a_client_turns_from_a_node_of_its_own_process_that_stopped() {
     let client = support::embedded(&cluster, 1).await;
     let data = client.keyspace("data").await.unwrap();
     put_all(&data, 0..10).await;
-    let gone = leader(&cluster, &client).await;
+    let gone = support::leader(&cluster, &client).await;
     cluster.stop_node(gone).await.unwrap();
     put_all(&data, 10..20).await;
     expect_all(&data, 20).await;

@@ -16,7 +16,6 @@ use repertoire::core::{
     Acks, Descriptor, ErrorKind, FencedResource, KeyspaceId, NodeId, SequenceId,
 };
 use repertoire::{Direction, LocalCluster, LocalNetwork, LocalOptions};
-use repertoire_client::Client;
 
 const BLOCK: NonZeroU32 = NonZeroU32::new(3).unwrap();
 /// A leader that hears nobody leads on for so long: until then it acknowledges what asks for one copy.
@@ -37,23 +36,6 @@ async fn asynchronous() -> LocalCluster {
     cluster
 }
 
-/// The node that leads keyspace 1.
-async fn leader(client: &Client) -> NodeId {
-    loop {
-        for id in client.nodes() {
-            let Ok(status) = client.status(id).await else {
-                continue;
-            };
-            let groups = status["groups"].as_array().unwrap().iter();
-            let mut led = groups.filter(|g| g["keyspace_id"] == 1 && g["role"] == "leader");
-            if led.next().is_some() {
-                return id;
-            }
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test]
 async fn ids_and_tokens_of_a_leadership_that_was_discarded_do_not_come_again() {
     let mut cluster = asynchronous().await;
@@ -66,7 +48,7 @@ async fn ids_and_tokens_of_a_leadership_that_was_discarded_do_not_come_again() {
     }
 
     // The leader goes on alone, and dies with what it gave.
-    let old = leader(&client).await;
+    let old = support::leader(&cluster, &client).await;
     for other in cluster.ids().filter(|id| *id != old) {
         cluster.faults(old).unwrap().cut(other, Direction::Both);
     }

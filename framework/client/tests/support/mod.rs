@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "helpers of tests"
@@ -36,6 +37,27 @@ pub(crate) async fn sharded_cluster() -> LocalCluster {
     let cluster = cluster.await.unwrap();
     cluster.ready(Duration::from_mins(1)).await.unwrap();
     cluster
+}
+
+/// The node that leads keyspace 1, as soon as one that runs says that it does.
+pub(crate) async fn leader(cluster: &LocalCluster, client: &Client) -> NodeId {
+    let found = async {
+        loop {
+            for id in cluster.ids() {
+                let Ok(status) = client.status(id).await else {
+                    continue;
+                };
+                let groups = status["groups"].as_array().unwrap().iter();
+                let mut led = groups.filter(|g| g["keyspace_id"] == 1 && g["role"] == "leader");
+                if led.next().is_some() {
+                    return id;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(30), found).await;
+    found.expect("somebody leads")
 }
 
 /// Three nodes with `data` (one shard) and `wide` (four shards).
