@@ -28,10 +28,10 @@ use bytes::Bytes;
 
 use crate::limits::{APPLY_BACKLOG_MAX, UNACKED_BYTES_MAX};
 use crate::{
-    Admission, Applied, Boot, DedupTable, Descriptor, Effects, Entry, EntryId, Error, ErrorKind,
-    GroupId, Incarnation, Input, InstanceGen, LogSeq, LogSlice, Machine, Mono, NodeId, Now,
-    Outcome, PeerEvent, Pipeline, Promotion, ReadRequest, RecoveredGroup, Registry, Reply, Status,
-    Ticket, Vitals, WriteOutcome, WriteRequest,
+    Admission, Applied, Appointment, Boot, DedupTable, Descriptor, Effects, Entry, EntryId, Error,
+    ErrorKind, GroupId, Incarnation, Input, InstanceGen, LogSeq, LogSlice, Machine, Mono, NodeId,
+    Now, Outcome, PeerEvent, Pipeline, Promotion, ReadRequest, RecoveredGroup, Registry, Reply,
+    Status, Ticket, Vitals, WriteOutcome, WriteRequest,
 };
 use backlog::Backlog;
 use inline::Inline;
@@ -298,7 +298,7 @@ impl<M: Machine> Host<M> {
     ///
     /// # Errors
     /// Those of [`Protocol::promote`](crate::Protocol::promote).
-    pub fn promote(&mut self, now: Now, promotion: Promotion) -> Result<Option<NodeId>, Error> {
+    pub fn promote(&mut self, now: Now, promotion: Promotion) -> Result<Appointment, Error> {
         self.machine.promote(now, promotion, &mut self.fx)
     }
 

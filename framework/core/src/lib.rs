@@ -69,9 +69,9 @@ pub use op::{Guard, Operation, put_blob};
 pub use pipeline::{Fetch, Pipeline, Record, RecordReader};
 pub use position::{Dot, EntryId, Frontier, Lsn, Position};
 pub use protocol::{
-    Admission, Boot, Class, DynProtocol, Effects, Encoded, ErasedMachine, Fate, Input, LogRead,
-    Machine, PeerEvent, Promotion, Proposal, Protocol, ReadVerdict, Role, Scope, SnapshotOrder,
-    Status, Telemetry, TimerKey, TimerOrder, Vitals, WireMessage, erase,
+    Admission, Appointment, Boot, Class, DynProtocol, Effects, Encoded, ErasedMachine, Fate, Input,
+    LogRead, Machine, PeerEvent, Promotion, Proposal, Protocol, ReadVerdict, Role, Scope,
+    SnapshotOrder, Status, Telemetry, TimerKey, TimerOrder, Vitals, WireMessage, erase,
 };
 pub use registry::{BootFn, EngineFactory, EngineSpec, ProtocolFactory, Registry};
 pub use request::{

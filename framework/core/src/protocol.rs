@@ -19,7 +19,7 @@ pub use effects::{
 pub use erased::{DynProtocol, ErasedMachine, Machine, erase};
 pub use input::{Input, PeerEvent, Proposal};
 pub use message::{Class, Encoded, WireMessage};
-pub use promotion::Promotion;
+pub use promotion::{Appointment, Promotion};
 pub use status::{Role, Status, Vitals};
 
 use serde::de::DeserializeOwned;
@@ -105,7 +105,7 @@ pub trait Protocol: Sized + Send + 'static {
 
     /// Somebody who operates the cluster wants this replica to lead, because the former leader is gone.
     /// What a protocol promises is kept unless they accept otherwise; whether it came about,
-    /// [`inspect`](Self::inspect) shows later. Returns who led before, as far as this replica knows.
+    /// [`inspect`](Self::inspect) shows later.
     ///
     /// # Errors
     /// `Unsupported` by a protocol whose leaders are not appointed; `Fenced` when `promotion` replaces
@@ -116,7 +116,7 @@ pub trait Protocol: Sized + Send + 'static {
         now: Now,
         promotion: Promotion,
         fx: &mut Effects<Self::Message>,
-    ) -> Result<Option<NodeId>, Error> {
+    ) -> Result<Appointment, Error> {
         let _ = (now, promotion, fx);
         Err(Error::new(ErrorKind::Unsupported, "promote").with("protocol", Self::NAME))
     }

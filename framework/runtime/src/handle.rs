@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use repertoire_core::{Catalogue, Descriptor, Error, ErrorKind, GroupId, NodeId, Promotion};
+use repertoire_core::{
+    Appointment, Catalogue, Descriptor, Error, ErrorKind, GroupId, NodeId, Promotion,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::actors::node::Control;
@@ -142,9 +144,8 @@ impl NodeHandle {
     }
 
     /// Makes this node's replica lead a group whose leader is gone. First the node's
-    /// [`FenceHook`](crate::FenceHook), if it has one, cuts the former leader off. Returns who that was,
-    /// as far as the replica knows, once the voters are about to be asked; the status of the node says
-    /// whether it came to lead.
+    /// [`FenceHook`](crate::FenceHook), if it has one, cuts the former leader off. Returns once the
+    /// voters are about to be asked; the status of the node says whether it came to lead.
     ///
     /// # Errors
     /// `UnknownKeyspace`; `ConfigInvalid` for a fixed leader or a replica that may not lead; `Fenced`
@@ -154,7 +155,7 @@ impl NodeHandle {
         &self,
         group: GroupId,
         promotion: Promotion,
-    ) -> Result<Option<NodeId>, Error> {
+    ) -> Result<Appointment, Error> {
         let catalogue = self.catalogue();
         let described = catalogue.keyspaces().find(|d| d.id == group.keyspace);
         let name = described.map_or_else(|| group.to_string(), |d| d.name.clone());

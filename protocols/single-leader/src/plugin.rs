@@ -1,8 +1,8 @@
 //! The plug-in: what the framework sees of the protocol.
 
 use repertoire_core::{
-    Boot, Capabilities, Descriptor, Effects, EntryId, Error, Input, Journal, NodeId, Now,
-    Promotion, Protocol, Registry, Scope, Settlement, Status, TimerKey, Vitals,
+    Appointment, Boot, Capabilities, Descriptor, Effects, EntryId, Error, Input, Journal, NodeId,
+    Now, Promotion, Protocol, Registry, Scope, Settlement, Status, TimerKey, Vitals,
 };
 
 use crate::replica::Part;
@@ -88,7 +88,7 @@ impl Protocol for SingleLeader {
         now: Now,
         promotion: Promotion,
         fx: &mut Effects<Message>,
-    ) -> Result<Option<NodeId>, Error> {
+    ) -> Result<Appointment, Error> {
         let result = self.on_promote(now, promotion, fx);
         self.check();
         result

@@ -19,7 +19,9 @@
 use std::collections::BTreeSet;
 
 use repertoire_core::sabotage::{Bug, planted};
-use repertoire_core::{Effects, Error, ErrorKind, LeaderEpoch, NodeId, Now, Promotion};
+use repertoire_core::{
+    Appointment, Effects, Error, ErrorKind, LeaderEpoch, NodeId, Now, Promotion,
+};
 
 use crate::Message;
 use crate::electorate::voters;
@@ -41,14 +43,14 @@ impl SingleLeader {
         now: Now,
         promotion: Promotion,
         fx: &mut Effects<Message>,
-    ) -> Result<Option<NodeId>, Error> {
+    ) -> Result<Appointment, Error> {
         if matches!(self.part, Part::Leading(_)) {
-            return Ok(None);
+            return Ok(Appointment::Leads);
         }
         self.may_be_promoted(now, promotion)?;
         let former = self.state.hard.leader.filter(|node| *node != self.state.me);
         if promotion.is_rehearsal {
-            return Ok(former);
+            return Ok(Appointment::Begun { former });
         }
         self.state.is_leader_silent = true;
         self.await_leader(now.mono, fx);
@@ -64,7 +66,7 @@ impl SingleLeader {
         }
         fx.count("promotion-begun", epoch.0);
         self.campaign(now, epoch, stage, fx);
-        Ok(former)
+        Ok(Appointment::Begun { former })
     }
 
     // ANCHOR: promote

@@ -183,14 +183,8 @@ fn rehearsed(
     replaces: u64,
 ) -> Result<(), Failure> {
     if context.output.is_json() {
-        return context.output.object(&json!({
-            "keyspace": args.keyspace,
-            "shard": args.shard,
-            "to": args.to,
-            "former": former,
-            "replaces": replaces,
-            "dry_run": true,
-        }));
+        let more = json!({"replaces": replaces, "dry_run": true});
+        return tell(context, args, former, &more);
     }
     let former = former.map_or_else(
         || "an unknown leader".to_owned(),
@@ -210,17 +204,30 @@ fn report(
 ) -> Result<(), Failure> {
     let millis = took.as_millis();
     if context.output.is_json() {
-        return context.output.object(&json!({
-            "keyspace": args.keyspace,
-            "shard": args.shard,
-            "to": args.to,
-            "former": former,
-            "millis": millis,
-        }));
+        return tell(context, args, former, &json!({"millis": millis}));
     }
     let was = former.map_or_else(String::new, |node| format!(", in the place of node {node}"));
     context.output.line(&format!(
         "{}/{}: node {} leads{was} ({millis} ms)",
         args.keyspace, args.shard, args.to
     ))
+}
+
+/// What both say in JSON, and `more`.
+fn tell(
+    context: &Context,
+    args: &PromoteArgs,
+    former: Option<u64>,
+    more: &Value,
+) -> Result<(), Failure> {
+    let mut told = json!({
+        "keyspace": args.keyspace,
+        "shard": args.shard,
+        "to": args.to,
+        "former": former,
+    });
+    if let (Some(told), Some(more)) = (told.as_object_mut(), more.as_object()) {
+        told.extend(more.clone());
+    }
+    context.output.object(&told)
 }

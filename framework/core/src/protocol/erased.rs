@@ -4,7 +4,9 @@
 //! simulator's fast path) or an [`ErasedMachine`] (its messages move as bytes; the node's way).
 //! Both must produce identical traces.
 
-use super::{Boot, Effects, Encoded, Input, Promotion, Protocol, Status, Vitals, WireMessage};
+use super::{
+    Appointment, Boot, Effects, Encoded, Input, Promotion, Protocol, Status, Vitals, WireMessage,
+};
 use crate::{EntryId, Error, Journal, NodeId, Now, Settlement};
 
 /// What a driver runs.
@@ -38,7 +40,7 @@ pub trait Machine: Send + Sized {
         now: Now,
         promotion: Promotion,
         fx: &mut Effects<Self::Message>,
-    ) -> Result<Option<NodeId>, Error>;
+    ) -> Result<Appointment, Error>;
 
     /// See [`Protocol::discards`].
     fn discards(&self) -> Option<&Journal>;
@@ -83,7 +85,7 @@ impl<P: Protocol> Machine for P {
         now: Now,
         promotion: Promotion,
         fx: &mut Effects<P::Message>,
-    ) -> Result<Option<NodeId>, Error> {
+    ) -> Result<Appointment, Error> {
         Protocol::promote(self, now, promotion, fx)
     }
 
@@ -132,7 +134,7 @@ pub trait DynProtocol: Send {
         now: Now,
         promotion: Promotion,
         fx: &mut Effects<Encoded>,
-    ) -> Result<Option<NodeId>, Error>;
+    ) -> Result<Appointment, Error>;
 
     /// See [`Protocol::discards`].
     fn discards(&self) -> Option<&Journal>;
@@ -174,7 +176,7 @@ impl Machine for ErasedMachine {
         now: Now,
         promotion: Promotion,
         fx: &mut Effects<Encoded>,
-    ) -> Result<Option<NodeId>, Error> {
+    ) -> Result<Appointment, Error> {
         self.0.promote(now, promotion, fx)
     }
 
@@ -244,7 +246,7 @@ impl<P: Protocol> DynProtocol for Erased<P> {
         now: Now,
         promotion: Promotion,
         fx: &mut Effects<Encoded>,
-    ) -> Result<Option<NodeId>, Error> {
+    ) -> Result<Appointment, Error> {
         let result = self.protocol.promote(now, promotion, &mut self.fx);
         fx.absorb(&mut self.fx, WireMessage::encode);
         result

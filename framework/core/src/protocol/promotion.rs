@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::LeaderEpoch;
+use crate::{LeaderEpoch, NodeId};
 
 /// An order to lead.
 ///
@@ -33,4 +33,16 @@ impl Promotion {
             is_rehearsal: false,
         }
     }
+}
+
+/// What an order to lead has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appointment {
+    /// The replica leads already: there is nobody to replace.
+    Leads,
+    /// The voters are asked; or would be, in a rehearsal.
+    Begun {
+        /// Who led before, as far as the replica knows.
+        former: Option<NodeId>,
+    },
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use repertoire_core::{Error, GroupId, LeaderEpoch, NodeId, Promotion};
+use repertoire_core::{Appointment, Error, GroupId, LeaderEpoch, Promotion};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -25,14 +25,18 @@ pub(super) struct Promote {
     dry_run: bool,
 }
 
-/// The answer names the former leader, if it is known, and says whether a hook has cut it off.
+/// The answer names the former leader, if it is known, and says whether a hook has cut it off; or that
+/// the replica leads already.
 pub(super) async fn promote(desk: &Desk, group: GroupId, call: Promote) -> Result<Value, Error> {
     let promotion = Promotion {
         replaces: LeaderEpoch(call.replaces),
         accept_data_loss: call.accept_data_loss,
         is_rehearsal: call.dry_run,
     };
-    let former = order(desk, group, call.keyspace, promotion).await?;
+    let former = match order(desk, group, call.keyspace, promotion).await? {
+        Appointment::Leads => return Ok(json!({ "leads": true })),
+        Appointment::Begun { former } => former,
+    };
     let is_fenced = !call.dry_run && desk.sessions.fence.is_some();
     Ok(json!({ "former": former.map(|node| node.0), "is_fenced": is_fenced }))
 }
@@ -43,15 +47,17 @@ pub(crate) async fn order(
     group: GroupId,
     keyspace: String,
     promotion: Promotion,
-) -> Result<Option<NodeId>, Error> {
+) -> Result<Appointment, Error> {
     let rehearsal = Promotion {
         is_rehearsal: true,
         ..promotion
     };
-    let node = ask(desk, group, rehearsal).await?;
-    if promotion.is_rehearsal {
-        return Ok(node);
-    }
+    let answer = ask(desk, group, rehearsal).await?;
+    let node = match answer {
+        Appointment::Begun { former } if !promotion.is_rehearsal => former,
+        // Nobody is to be cut off.
+        Appointment::Begun { .. } | Appointment::Leads => return Ok(answer),
+    };
     if let Some(hook) = &desk.sessions.fence {
         let former = FormerLeader {
             keyspace,
@@ -66,7 +72,7 @@ pub(crate) async fn order(
     ask(desk, group, promotion).await
 }
 
-async fn ask(desk: &Desk, group: GroupId, promotion: Promotion) -> Result<Option<NodeId>, Error> {
+async fn ask(desk: &Desk, group: GroupId, promotion: Promotion) -> Result<Appointment, Error> {
     let (send, receive) = oneshot::channel();
     desk.control(Control::Promote(group, promotion, send));
     let stopped = || Error::new(repertoire_core::ErrorKind::ShuttingDown, "promote");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actix::Context;
 use repertoire_core::{
-    ClientId, EXPIRE_FUNCTION, EntryId, Error, ErrorKind, GroupId, Mono, NodeId, Now, Operation,
-    Promotion, ReplyHandle, RequestId, Settlement, Space, WriteRequest,
+    Appointment, ClientId, EXPIRE_FUNCTION, EntryId, Error, ErrorKind, GroupId, Mono, NodeId, Now,
+    Operation, Promotion, ReplyHandle, RequestId, Settlement, Space, WriteRequest,
 };
 use repertoire_log_formats::expiry::{EXPIRE_MAX, Expiry, expire_args, index_end};
 use tokio::sync::oneshot;
@@ -32,7 +32,7 @@ pub(crate) enum Control {
     Promote(
         GroupId,
         Promotion,
-        oneshot::Sender<Result<Option<NodeId>, Error>>,
+        oneshot::Sender<Result<Appointment, Error>>,
     ),
     /// List discarded writes of a replica after that position.
     Discards(
@@ -93,7 +93,7 @@ impl NodeActor {
         now: Now,
         group: GroupId,
         promotion: Promotion,
-    ) -> Result<Option<NodeId>, Error> {
+    ) -> Result<Appointment, Error> {
         let slot = self.running(group)?;
         let lost = || Error::new(ErrorKind::Poisoned, "promote").with("group", group);
         let result = slot.guard(|host| host.promote(now, promotion));
