@@ -4,5 +4,6 @@ pub mod engine;
 pub mod log_format;
 mod must;
 pub mod random;
+pub mod transport;
 
 pub use random::Random;

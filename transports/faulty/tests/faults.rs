@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use repertoire_conformance::transport::{BUDGET, Recorder, check_all, id, numbered};
 use repertoire_core::{Class, NodeId, Transport};
 use repertoire_transport_faulty::{Direction, FaultPlan, FaultyTransport};
-use repertoire_transport_memory::contract::{BUDGET, Recorder, check_all, id, numbered};
 use repertoire_transport_memory::{MemoryHub, OutboxBudgets};
 
 const A: NodeId = NodeId(1);
@@ -52,7 +52,7 @@ impl Pair {
                 .send(B, vec![numbered(Class::Replication, 999_999, 1)]),
             1
         );
-        let is_last = |seen: &repertoire_transport_memory::contract::Seen| {
+        let is_last = |seen: &repertoire_conformance::transport::Seen| {
             seen.of(A, Class::Replication)
                 .last()
                 .is_some_and(|(number, _)| *number == 999_999)

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use repertoire_conformance::transport::{BUDGET, check_all, id};
 use repertoire_core::Transport;
-use repertoire_transport_memory::contract::{BUDGET, check_all, id};
 use repertoire_transport_memory::{MemoryHub, OutboxBudgets};
 
 #[tokio::test]

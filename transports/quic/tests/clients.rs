@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use repertoire_conformance::transport::Recorder;
 use repertoire_core::{ClusterId, ErrorKind, NodeId, Transport as _};
-use repertoire_transport_memory::contract::Recorder;
 use repertoire_transport_quic::certs::{Identity, Usage, Validity};
 use repertoire_transport_quic::{
     ClientAcceptor, ClientInfo, ClientSink, QuicClient, QuicSettings, QuicTransport, RefusalReason,

@@ -4,8 +4,8 @@ mod support;
 
 use std::sync::Arc;
 
+use repertoire_conformance::transport::{BUDGET, check_all};
 use repertoire_core::Transport;
-use repertoire_transport_memory::contract::{BUDGET, check_all};
 use repertoire_transport_quic::OutboxBudgets;
 use support::Cluster;
 

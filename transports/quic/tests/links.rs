@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::Connection;
+use repertoire_conformance::transport::numbered;
 use repertoire_core::{Class, ClusterId, Incarnation, NodeId, Transport as _};
-use repertoire_transport_memory::contract::numbered;
 use repertoire_transport_quic::certs::{Identity, IssuedCertificate};
 use repertoire_transport_quic::{Mtu, QuicConfig, QuicSettings, QuicTransport, RefusalReason};
 use repertoire_wire::hello::{Hello, Speaker, StreamHello};
@@ -442,9 +442,7 @@ async fn clients_of_one_address_are_bounded() {
     target.serve_clients(std::sync::Arc::new(Nobody));
     target
         .start(std::sync::Arc::default()
-            as std::sync::Arc<
-                repertoire_transport_memory::contract::Recorder,
-            >)
+            as std::sync::Arc<repertoire_conformance::transport::Recorder>)
         .await
         .unwrap();
     let issued = cluster

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use repertoire_conformance::transport::Recorder;
 use repertoire_core::{ClusterId, Incarnation, NodeId, Transport as _};
-use repertoire_transport_memory::contract::Recorder;
 use repertoire_transport_quic::certs::{Identity, TlsIdentity, Usage, Validity};
 use repertoire_transport_quic::{QuicConfig, QuicTransport, RefusalReason};
 use repertoire_wire::BoundedStr;
@@ -188,7 +188,7 @@ async fn a_second_disk_of_a_connected_node() {
     sink.until("the first disk's link", |seen| seen.up == [NodeId(2)])
         .await;
     let (second, refused) = start(second).await;
-    let is_refused = |seen: &repertoire_transport_memory::contract::Seen| {
+    let is_refused = |seen: &repertoire_conformance::transport::Seen| {
         seen.downs
             .iter()
             .any(|(_, reason)| reason.starts_with("refused, second-incarnation"))

@@ -14,8 +14,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use repertoire_conformance::transport::Recorder;
 use repertoire_core::{ClusterId, Incarnation, Lineage, NodeId, Transport as _};
-use repertoire_transport_memory::contract::Recorder;
 use repertoire_transport_quic::certs::{ClusterAuthority, Identity, TlsIdentity, Validity};
 use repertoire_transport_quic::{
     ClientConfig, QuicConfig, QuicSettings, QuicTransport, RefusalReason,
