@@ -79,6 +79,13 @@ fn an_epoch_used_twice_is_caught() {
 }
 // ANCHOR_END: planted
 
+// ANCHOR: conformance
+#[test]
+fn the_contract_of_protocols_holds() {
+    repertoire_conformance::protocol::check_all::<Chain>(&descriptor());
+}
+// ANCHOR_END: conformance
+
 fn descriptor() -> Descriptor {
     let nodes = [1, 2, 3].map(NodeId);
     let mut descriptor = Descriptor::single_shard(KeyspaceId(1), "orders", NAME, &nodes);

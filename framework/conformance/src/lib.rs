@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod log_format;
 mod must;
+pub mod protocol;
 pub mod random;
 pub mod transport;
 

@@ -1,24 +1,7 @@
 //! What every transport must do.
 //!
-//! ```
-//! use std::sync::Arc;
-//!
-//! use repertoire_conformance::transport::{BUDGET, check_all, id};
-//! use repertoire_core::Transport;
-//! use repertoire_transport_memory::{MemoryHub, OutboxBudgets};
-//!
-//! // In a test of the transport's crate; each call makes nodes that know each other.
-//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-//! # runtime.block_on(async {
-//! check_all(|count| async move {
-//!     let budgets = OutboxBudgets { control: BUDGET, replication: BUDGET, bulk: BUDGET };
-//!     let hub = MemoryHub::new(budgets);
-//!     let node = |index| Arc::new(hub.transport(id(index))) as Arc<dyn Transport>;
-//!     (0..count).map(node).collect()
-//! })
-//! .await;
-//! # });
-//! ```
+//! In a test of the transport's crate, hand [`check_all`] a function that makes nodes which know each
+//! other: `transports/memory/tests/contract.rs` is twenty lines.
 //!
 //! Each check makes fresh nodes, so that the first one that fails names the broken promise. A check
 //! fails by an assertion; waiting is always for a condition, with a long time-out.
