@@ -45,6 +45,10 @@ impl Extent {
         id.lsn.0 <= self.base || (id.lsn.0 <= self.last && self.epoch_at(id.lsn.0) == id.epoch.0)
     }
 
+    pub(crate) const fn base(&self) -> u64 {
+        self.base
+    }
+
     pub(crate) const fn last(&self) -> u64 {
         self.last
     }
