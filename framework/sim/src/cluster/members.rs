@@ -91,7 +91,12 @@ impl<C: Cast> World<'_, C> {
         let Some(host) = &mut self.nodes[leader].replicas[0].host else {
             return;
         };
-        let before = host.members().map(|view| view.at);
+        let before = host.members();
+        // What it applied with its last input may be below the base of its log already.
+        if let Some(view) = before.as_ref().filter(|view| view.is_settled) {
+            self.known[0].changes.note_settled(view.at);
+        }
+        let before = before.map(|view| view.at);
         let result = host.change_members(now, change);
         let has_changed = before != host.members().map(|view| view.at);
         match (result, change) {

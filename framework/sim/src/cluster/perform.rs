@@ -38,14 +38,12 @@ impl<C: Cast> World<'_, C> {
         host.output().append_to(&mut out);
         self.absorb_tape(n, g);
         self.inspect(n, g);
+        // Before and after: what became visible may be trimmed in the same breath.
+        self.note_members(n, g);
         self.perform_log(n, g, &mut out);
         let replica = &mut self.nodes[n].replicas[g];
         replica.applied = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
-        if self.plan.groups[g].churns() {
-            let replica = &self.nodes[n].replicas[g];
-            let changes = &mut self.known[g].changes;
-            changes.note_visible(&replica.ordered, replica.applied);
-        }
+        self.note_members(n, g);
         self.perform_lanes(n, g, &mut out);
         self.scratch = Some(out);
         self.turn_log(n);
@@ -57,6 +55,17 @@ impl<C: Cast> World<'_, C> {
     }
 
     /// Carries out all lanes but the log's. Most of them are empty most of the time.
+    /// Notes the changes of the members that this replica has applied.
+    fn note_members(&mut self, n: usize, g: usize) {
+        if !self.plan.groups[g].churns() {
+            return;
+        }
+        let replica = &self.nodes[n].replicas[g];
+        let Some(host) = &replica.host else { return };
+        let changes = &mut self.known[g].changes;
+        changes.note_visible(&replica.ordered, host.applied().lsn.0);
+    }
+
     fn perform_lanes(&mut self, n: usize, g: usize, out: &mut HostOutput<Said<C>>) {
         if !out.jobs.is_empty() {
             self.nodes[n].replicas[g].jobs.extend(out.jobs.drain(..));

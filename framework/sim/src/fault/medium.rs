@@ -69,11 +69,17 @@ impl<C: Cast> World<'_, C> {
             return;
         }
         let is_member = view.membership.member(crate::plan::node_id(n)).is_some();
+        // Who is down may hold a change that the others have not heard of, and bring it back.
+        let is_there = |member: &repertoire_core::GroupMember| {
+            let n = crate::plan::node_index(member.node);
+            self.nodes[n].replicas[0].host.is_some()
+        };
+        let is_whole = view.membership.members().iter().all(is_there);
         let mut nodes = 0..self.nodes.len();
         let is_lost = nodes.any(|other| self.is_lost(other, &view));
         // A group that waits for a copy of every voter takes no changes of the members either.
         let is_small = view.membership.voters().count() <= self.voters_min().max(2);
-        if !is_member || is_lost || is_small {
+        if !is_member || !is_whole || is_lost || is_small {
             return;
         }
         let mut rng = self.chance(Fault::BitRot).clone();

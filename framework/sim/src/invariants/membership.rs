@@ -77,6 +77,13 @@ impl Changes {
         }
     }
 
+    /// A replica goes by the change at `at` for good.
+    pub(crate) fn note_settled(&mut self, at: EntryId) {
+        if !self.visible.contains(&at) {
+            self.visible.push(at);
+        }
+    }
+
     fn judge_change(
         &self,
         at: Place,
