@@ -30,6 +30,8 @@ impl Extent {
 
     fn truncate(&mut self, last: u64) {
         self.last = self.last.min(last);
+        // What is cut off below a snapshot's position is held no more, whatever the snapshot held.
+        self.base = self.base.min(last);
         self.runs.retain(|run| run.1 <= last);
     }
 
