@@ -11,6 +11,7 @@ mod discards;
 mod executor;
 mod inline;
 mod install;
+mod members;
 mod output;
 mod pace;
 mod perform;

@@ -20,6 +20,7 @@ mod id;
 pub mod limits;
 mod lineage;
 mod log;
+mod membership;
 mod op;
 mod pipeline;
 mod position;
@@ -65,6 +66,9 @@ pub use id::{
 };
 pub use lineage::{Break, Lineage, MARKS_MAX, Seen};
 pub use log::{GroupLogOp, LogOp, LogSlice, LogStore, RecoveredGroup, RecoveredStream};
+pub use membership::{
+    GroupMember, MEMBERS_MAX, MemberChange, MemberRole, Membership, MembershipFault, MembershipView,
+};
 pub use op::{Guard, Operation, put_blob};
 pub use pipeline::{Fetch, Pipeline, Record, RecordReader};
 pub use position::{Dot, EntryId, Frontier, Lsn, Position};

@@ -25,7 +25,8 @@ pub use status::{Role, Status, Vitals};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Capabilities, Descriptor, EntryId, Error, ErrorKind, Journal, NodeId, Now, Settlement,
+    Capabilities, Descriptor, EntryId, Error, ErrorKind, Journal, MemberChange, MembershipView,
+    NodeId, Now, Settlement,
 };
 
 /// Whether one instance serves a shard or a whole keyspace on its node.
@@ -119,6 +120,29 @@ pub trait Protocol: Sized + Send + 'static {
     ) -> Result<Appointment, Error> {
         let _ = (now, promotion, fx);
         Err(Error::new(ErrorKind::Unsupported, "promote").with("protocol", Self::NAME))
+    }
+
+    /// Changes who belongs to the group, one member at a time. A wish that is the case already is
+    /// granted. Granted means begun: [`members`](Self::members) shows what came of it.
+    ///
+    /// # Errors
+    /// `Unsupported` by a protocol whose groups cannot change; `NotLeader` here; `Conflict` while
+    /// another change is under way; `ConfigInvalid` for an impossible change; `Unavailable` when the
+    /// group could not go on after it, or for the moment.
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Self::Message>,
+    ) -> Result<(), Error> {
+        let _ = (now, change, fx);
+        let error = Error::new(ErrorKind::Unsupported, "change members");
+        Err(error.with("protocol", Self::NAME))
+    }
+
+    /// The membership that this replica goes by; `None` for a protocol whose groups cannot change.
+    fn members(&self) -> Option<MembershipView> {
+        None
     }
 
     /// The writes that it had to discard; `None` for a protocol that keeps no account of them.

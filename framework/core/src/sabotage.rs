@@ -111,11 +111,19 @@ pub enum Bug {
     AppointedElect,
     /// A promotion asks for votes as if its operator accepted that writes are lost.
     PromotionIgnoresLogs,
+    /// A leader changes the members before an entry of its own is visible.
+    ChangeBeforeOwnEntry,
+    /// The copy of a learner counts as a voter's.
+    LearnerCountsAsVoter,
+    /// A leader changes the members while the change before may be taken back.
+    TwoChangesAtOnce,
+    /// A replica on a fresh disk takes part under the name of the disk before.
+    NewcomerCountsAsFounder,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 55] = [
         Self::LeaderAcksBeforeDurable,
         Self::FollowerAcksBeforeDurable,
         Self::AckUnmatchedSuffix,
@@ -167,10 +175,19 @@ impl Bug {
         Self::JournalForgottenAtBoot,
         Self::AppointedElect,
         Self::PromotionIgnoresLogs,
+        Self::ChangeBeforeOwnEntry,
+        Self::LearnerCountsAsVoter,
+        Self::TwoChangesAtOnce,
+        Self::NewcomerCountsAsFounder,
     ];
 }
 
 impl Bug {
+    /// Whether it takes groups whose members change to notice it.
+    pub const fn concerns_members(self) -> bool {
+        self as u8 >= Self::ChangeBeforeOwnEntry as u8
+    }
+
     /// Whether it takes elected leaders to notice it.
     pub const fn concerns_elections(self) -> bool {
         self as u8 >= Self::VoteBeforeDurable as u8

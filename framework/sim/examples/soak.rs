@@ -1,5 +1,6 @@
-//! Runs seeds and prints the report: `soak [protocol] [seeds] [first seed] [steps] [threads] [without]`,
-//! the last one being kinds of faults to leave out, with commas between.
+//! Runs seeds and prints the report: `soak [protocol] [seeds] [first seed] [steps] [threads] [without]
+//! [members]`: kinds of faults to leave out, with commas between, and `members` to have members come and
+//! go in every seed.
 
 use std::time::Instant;
 
@@ -23,10 +24,12 @@ fn main() {
     let left_out = next("");
     let is_left_out = |kind: &&Fault| left_out.split(',').any(|name| name == kind.name());
     let without: Vec<Fault> = Fault::ALL.iter().filter(is_left_out).copied().collect();
+    let membership = (next("") == "members").then_some(true);
     let start = Instant::now();
     let report = campaign_with(&config, || start.elapsed().as_secs_f64(), &|config| {
         run(&RunConfig {
             without: without.clone(),
+            membership: membership.or(config.membership),
             ..config.clone()
         })
     });

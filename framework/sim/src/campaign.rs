@@ -146,7 +146,7 @@ fn summarize(config: &CampaignConfig, reports: &[RunReport], seconds: f64) -> Ca
         let is_possible = |needs: Needs| match needs {
             Needs::Nothing => true,
             Needs::Copies => tested.is_some_and(|subject| subject.replicates),
-            Needs::Elections => tested.is_some_and(|subject| subject.elects),
+            Needs::Elections | Needs::Members => tested.is_some_and(|subject| subject.elects),
         };
         let missing = Situation::ALL
             .iter()

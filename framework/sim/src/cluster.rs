@@ -8,6 +8,7 @@ mod engine_desk;
 mod event;
 mod expiry;
 mod log_desk;
+mod members;
 mod node;
 mod patience;
 mod perform;
@@ -21,7 +22,9 @@ mod transfer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use repertoire_core::{Descriptor, HostOutput, Machine, NodeId, Registry, SnapshotMessage, Vitals};
+use repertoire_core::{
+    Descriptor, HostOutput, Machine, Membership, NodeId, Registry, SnapshotMessage, Vitals,
+};
 
 use crate::agenda::{Agenda, Slab};
 use crate::cast::Cast;
@@ -32,6 +35,7 @@ use crate::fault::mix::FaultTally;
 use crate::invariants::Findings;
 use crate::invariants::convergence::Digests;
 use crate::invariants::log_matching::LogCanon;
+use crate::invariants::membership::Changes;
 use crate::invariants::state_machine::Canon;
 use crate::net::Network;
 use crate::plan::{Plan, node_id};
@@ -43,6 +47,7 @@ use crate::watch::discards::{Place, Request};
 use elections::Elections;
 pub(crate) use event::{Event, Undo};
 use event::{LogAnswer, Parcel, ReplyOut};
+use members::Operated;
 pub(crate) use node::{Node, Replica, SnapshotDesk};
 
 /// What a cast's replicas say to each other.
@@ -57,6 +62,8 @@ pub(crate) struct Known {
     /// What clients believe the swapped keys to hold.
     pub(crate) swapped: Vec<Option<Stamp>>,
     pub(crate) elections: Elections,
+    pub(crate) changes: Changes,
+    pub(crate) operated: Operated,
     /// Every record that any log was ever given.
     pub(crate) records: BTreeMap<Place, Request>,
 }
@@ -124,7 +131,11 @@ impl<'c, C: Cast> World<'c, C> {
             Client::new(client, target, own)
         });
         let clients = clients.collect();
-        let known = plan.groups.iter().map(|_| Known {
+        let known = plan.groups.iter().map(|group| Known {
+            changes: Changes::founded_by(&Membership::founders(
+                group.descriptor.replicas(group.id.shard),
+            )),
+            operated: Operated::new(Arc::clone(&group.descriptor)),
             canon: Canon::new(plan.keys),
             log: LogCanon::default(),
             digests: Digests::default(),

@@ -45,6 +45,9 @@ pub struct RunConfig {
     pub elections: Option<bool>,
     /// Whether controllers appoint the leaders of some keyspaces that vote.
     pub appoints: bool,
+    /// Whether an operator changes the members of the run's keyspace all the time, where replicas elect
+    /// their leaders; drawn when absent.
+    pub membership: Option<bool>,
 }
 
 impl RunConfig {
@@ -61,6 +64,7 @@ impl RunConfig {
             without: Vec::new(),
             elections: None,
             appoints: true,
+            membership: None,
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod isolation;
 pub(crate) mod ledger;
 pub(crate) mod linearizable;
 pub(crate) mod log_matching;
+pub(crate) mod membership;
 pub(crate) mod monotone;
 pub(crate) mod one_leader;
 pub(crate) mod order;

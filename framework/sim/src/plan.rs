@@ -19,6 +19,8 @@ pub(crate) struct GroupPlan {
     pub(crate) descriptor: Arc<Descriptor>,
     /// Nodes that hold a replica, by index.
     pub(crate) members: Vec<usize>,
+    /// Those that do from the beginning.
+    pub(crate) founders: Vec<usize>,
 }
 
 impl GroupPlan {
@@ -32,10 +34,15 @@ impl GroupPlan {
         self.descriptor.plugin_options.contains(r#""appoint""#)
     }
 
+    /// Whether members come and go.
+    pub(crate) fn churns(&self) -> bool {
+        self.founders.len() < self.members.len()
+    }
+
     /// Copies that a write must ask for, so that no failover may lose it: as many as the keyspace's
     /// own mode does, or enough to meet every majority.
     pub(crate) fn copies_min(&self, faults: &FaultMix) -> usize {
-        let replicas = self.members.len();
+        let replicas = self.founders.len();
         if !self.elects() {
             return 1;
         }
@@ -71,6 +78,8 @@ const SHARE: u64 = 0x5a;
 const WISHES: u64 = 0x5b;
 /// Purpose of the generator that draws what controllers see and want.
 const CONTROLLERS: u64 = 0x5d;
+/// Purpose of the generator that draws what the operator wants of the members.
+const MEMBERS: u64 = 0x5e;
 /// Purpose of the generator that draws when nobody asks for anything.
 const RECESS: u64 = 0x5c;
 
@@ -142,6 +151,8 @@ pub(crate) struct Plan {
     pub(crate) wishes: Option<Rng>,
     /// Draws what the controllers of keyspaces see and want whose leaders are appointed.
     pub(crate) controllers: Rng,
+    /// Draws what the operator wants, if there is one.
+    pub(crate) churn: Option<Rng>,
     pub(crate) keys: u16,
 }
 
@@ -157,6 +168,12 @@ impl Plan {
             Durability::Disk,
             Durability::Os,
         ]);
+        let mut churn = draw_churn(config, tested);
+        let spares = churn.as_mut().map_or(0, |rng| rng.between(1, 3) as usize);
+        let (nodes, durability) = match churn {
+            Some(_) => (nodes.clamp(3, 5) + spares, Durability::Disk),
+            None => (nodes, durability),
+        };
         let disk = DiskPlan {
             write: rng.between(2, 40) * MICRO,
             sync: rng.between(50, 3000) * MICRO,
@@ -164,11 +181,12 @@ impl Plan {
             segment_bytes: *rng.pick(&[24, 32, 64]) * 1024,
             retention_bytes: *rng.pick(&[0, 4096, 32 * 1024]),
         };
-        let minority_stays_down = nodes > 2 && rng.one_in(4);
+        let stays_down = nodes > 2 && rng.one_in(4);
+        let minority_stays_down = stays_down && churn.is_none();
         let groups = draw_groups(
             config,
             tested,
-            nodes,
+            (nodes, spares),
             durability,
             disk,
             minority_stays_down,
@@ -205,6 +223,7 @@ impl Plan {
             recess: Recess::draw(config.seed),
             wishes: draw_wishes(config.seed),
             controllers: Rng::new(config.seed).fork(CONTROLLERS),
+            churn,
         }
     }
 
@@ -224,6 +243,14 @@ impl Plan {
 fn draw_share(seed: u64) -> Option<usize> {
     let mut rng = Rng::new(seed).fork(SHARE);
     *rng.pick(&[None, None, None, None, Some(1), Some(4)])
+}
+
+/// In one run of five members come and go.
+fn draw_churn(config: &RunConfig, tested: Option<Subject>) -> Option<Rng> {
+    let mut rng = Rng::new(config.seed).fork(MEMBERS);
+    let drawn = rng.one_in(5) && config.elections != Some(false);
+    let elects = tested.is_some_and(|subject| subject.elects);
+    (config.membership.unwrap_or(drawn) && elects).then_some(rng)
 }
 
 fn draw_wishes(seed: u64) -> Option<Rng> {
@@ -268,13 +295,14 @@ fn draw_faults(
 fn draw_groups(
     config: &RunConfig,
     tested: Option<Subject>,
-    nodes: usize,
+    (nodes, spares): (usize, usize),
     durability: Durability,
     disk: DiskPlan,
     minority_stays_down: bool,
     rng: &mut Rng,
 ) -> Vec<GroupPlan> {
-    let count = rng.between(1, 3) as usize;
+    let drawn = rng.between(1, 3) as usize;
+    let count = if spares > 0 { 1 } else { drawn };
     let mut groups = Vec::new();
     for index in 0..count {
         let other = config.mixed && index > 0 && rng.one_in(2);
@@ -286,18 +314,29 @@ fn draw_groups(
         } else {
             vec![rng.index(nodes)]
         };
-        let ids: Vec<NodeId> = members.iter().map(|node| node_id(*node)).collect();
+        let founders: Vec<usize> = members.iter().copied().take(nodes - spares).collect();
+        let ids: Vec<NodeId> = founders.iter().map(|node| node_id(*node)).collect();
         let number = index as u32 + 1;
         let title = format!("keyspace-{number}");
         let mut descriptor = Descriptor::single_shard(KeyspaceId(number), title, name, &ids);
         descriptor.options.durability = durability;
-        descriptor.options.acks = draw_acks(ids.len(), up_of(ids.len(), minority_stays_down), rng);
+        let drawn = draw_acks(ids.len(), up_of(ids.len(), minority_stays_down), rng);
+        descriptor.options.acks = match drawn {
+            // What any number of members can give, and no failover loses.
+            Acks::Async | Acks::Sync if spares > 0 => Acks::SemiSync(1),
+            drawn => drawn,
+        };
         descriptor.options.checkpoint_bytes = rng.between(8, 64) * 1024;
         descriptor.options.log_retention_bytes = disk.retention_bytes;
         descriptor.options.value_max = 4096;
         if let Some(chosen) = chosen {
-            (chosen.tune)(&mut descriptor, config.elections, rng);
-            if !config.appoints {
+            let elections = if spares > 0 {
+                Some(true)
+            } else {
+                config.elections
+            };
+            (chosen.tune)(&mut descriptor, elections, rng);
+            if !config.appoints || spares > 0 {
                 let options = &mut descriptor.plugin_options;
                 *options = options.replace(r#""appoint""#, r#""elect""#);
             }
@@ -309,6 +348,7 @@ fn draw_groups(
             },
             descriptor: Arc::new(descriptor),
             members,
+            founders,
         });
     }
     groups

@@ -22,6 +22,8 @@ pub struct Hunt {
     pub without: Vec<Fault>,
     /// Whether replicas elect their leaders where they can; drawn when absent.
     pub elections: Option<bool>,
+    /// Whether members come and go; drawn when absent.
+    pub membership: Option<bool>,
 }
 
 impl Hunt {
@@ -33,6 +35,7 @@ impl Hunt {
             budget,
             steps: STEPS_DEFAULT / 2,
             without: Vec::new(),
+            membership: Some(bug.concerns_members()),
             elections: if bug.concerns_elections() {
                 Some(true)
             } else {
@@ -55,6 +58,7 @@ impl Hunt {
             config.elections = self.elections;
             // Other bugs are hunted where replicas elect by themselves, which is where they show.
             config.appoints = matches!(self.bug, Bug::AppointedElect | Bug::PromotionIgnoresLogs);
+            config.membership = self.membership;
             let violation = run(&config).violations.into_iter().next()?;
             Some((tried + 1, violation))
         });

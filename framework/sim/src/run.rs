@@ -76,6 +76,7 @@ impl<C: Cast> World<'_, C> {
         for kind in Fault::ALL {
             self.plan_strike(*kind);
         }
+        self.plan_operator();
         while self.steps < steps && self.findings.is_empty() && self.next() {}
         if !self.findings.is_empty() {
             return;
@@ -166,8 +167,9 @@ impl<C: Cast> World<'_, C> {
             client.in_flight += 1;
             let workload = crate::client::Workload {
                 keys: self.plan.keys,
-                voters: self.plan.groups[g].members.len(),
+                voters: self.plan.groups[g].founders.len(),
                 up: self.plan.up(g),
+                churns: self.plan.groups[g].churns(),
                 copies_min: self.plan.groups[g].copies_min(&self.plan.faults),
                 wall_ms: 0,
                 expiring: false,

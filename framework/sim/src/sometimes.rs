@@ -9,6 +9,8 @@ pub enum Needs {
     Copies,
     /// Leaders that are elected.
     Elections,
+    /// Groups whose members change.
+    Members,
 }
 
 macro_rules! situations {
@@ -118,6 +120,20 @@ situations! {
     WriteDiscarded "write-discarded" Elections,
     /// A discarded write was carried out after all, because its client had sent it again.
     DiscardKept "discarded-write-kept" Elections,
+    /// A group was given another member.
+    MemberAdded "member-added" Members,
+    /// A member was removed, or called off.
+    MemberRemoved "member-removed" Members,
+    /// A change of the members was refused because another one was under way.
+    MemberChangeConflict "member-change-conflict" Members,
+    /// A learner became a voter.
+    VoterJoined "voter-joined" Members,
+    /// A voter learned that it is none any more.
+    VoterLeft "voter-left" Members,
+    /// A replica on a fresh disk answered nothing to a leader that did not know that disk.
+    NewcomerSilent "newcomer-silent" Members,
+    /// A member lost its disk while members came and went.
+    MemberWiped "member-wiped" Members,
 }
 
 /// How often each situation was reached.

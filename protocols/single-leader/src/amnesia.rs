@@ -24,6 +24,10 @@
 //! starts do not. Viewstamped Replication knows such a recovery (Liskov and Cowling 2012, §4.3), from
 //! fewer answers; that these are too few to hold back forgotten votes is shown by Michael et al. 2017,
 //! "Recovering Shared Objects Without Stable Storage".
+//!
+//! All this is for the members with which a group was founded. Once members have changed, nobody answers
+//! any more: a voter that has forgotten something is removed, and comes back on a fresh disk; see
+//! [`membership`](crate::membership).
 
 use std::collections::BTreeMap;
 
@@ -50,6 +54,8 @@ pub(crate) enum Amnesia {
     Unknown,
     /// Votes up to the epoch of the hard state, and acknowledgements.
     Bounded,
+    /// Nothing, as the disk that it is; but another one may have had its name. See `membership`.
+    Newcomer,
 }
 
 /// How a voter finds out what it may have forgotten.
@@ -100,10 +106,21 @@ impl SingleLeader {
         self.election.as_ref().is_some_and(Election::is_amnesiac)
     }
 
-    /// Whether the voter may obey a leader, and give a vote, blank or not. One that does not know which
-    /// epochs are over may not.
+    /// Whether the replica may obey a leader, and give a vote, blank or not. One that does not know
+    /// which epochs are over may not.
     pub(crate) fn may_follow(&self) -> bool {
-        !self.is_amnesiac() || self.state.hard.amnesia == Amnesia::Bounded
+        let amnesia = self.state.hard.amnesia;
+        let has_forgotten =
+            self.is_amnesiac() || self.election.is_some() && amnesia == Amnesia::Unknown;
+        !has_forgotten || amnesia == Amnesia::Bounded || planted(Bug::AmnesiacVotes)
+    }
+
+    /// Whether the replica may have forgotten what it promised, or takes part in nothing for that reason.
+    pub(crate) fn is_forgetful(&self) -> bool {
+        let is_lost = self.state.hard.amnesia == Amnesia::Unknown;
+        self.election
+            .as_ref()
+            .is_some_and(|e| e.recovery.is_some() || is_lost)
     }
 
     /// Asks those for their answer from whom a new one is needed, and again a heartbeat later.
@@ -135,7 +152,12 @@ impl SingleLeader {
         fx: &mut Effects<Message>,
     ) {
         let state = &self.state;
-        let is_voter = self.is_voter() && voters(state).any(|node| node == from);
+        let is_voter = state.is_voter() && voters(state).any(|node| node == from);
+        if state.log.roll().is_logged() {
+            // Voters that it does not know of may hold its votes. It comes back as a new member.
+            fx.count("recovery-refused", from.0);
+            return;
+        }
         let Some(election) = self.election.as_ref().filter(|_| is_voter) else {
             return;
         };
@@ -178,7 +200,7 @@ impl SingleLeader {
         if recovery.is_new_group(state) {
             let epoch = recovery.highest_epoch(state);
             election.recovery = None;
-            state.is_unproven = false;
+            state.unproven = Amnesia::None;
             if epoch.0 > 0 || state.hard.amnesia != Amnesia::None {
                 // Somebody has asked for votes, perhaps for this one.
                 let hard = HardState {
@@ -199,8 +221,9 @@ impl SingleLeader {
                 leader: None,
                 vote: Some(state.me),
                 amnesia: Amnesia::Bounded,
+                ..state.hard
             };
-            state.is_unproven = false;
+            state.unproven = Amnesia::None;
             state.establish(hard, fx);
             // It may have promised a leader to wait for it.
             election.bind(now);

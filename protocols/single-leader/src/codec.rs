@@ -8,12 +8,13 @@ use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use repertoire_core::{
-    Class, DecodeError, ENTRY_HEAD_LEN, Entry, EntryId, LeaderEpoch, Lsn, WireMessage,
+    Class, DecodeError, ENTRY_HEAD_LEN, Entry, EntryId, EntryKind, Incarnation, LeaderEpoch, Lsn,
+    Membership, WireMessage,
 };
 
 use crate::message::{
     Ack, Append, Fenced, Heard, Message, Quiesce, RecoveryAnswer, RecoveryRequest, Reject,
-    TakeOver, Vote, VoteRequest,
+    TakeOver, Vote, VoteRequest, Welcome,
 };
 
 /// Most entries in one message: a bound on the work that one message can cause.
@@ -62,6 +63,10 @@ pub enum Head {
     Quiesce(Quiesce),
     /// An [`Append`] without entries that says what the leader has heard.
     Beat(AppendHead, Heard),
+    /// See [`Welcome`].
+    Welcome(Welcome),
+    /// A [`VoteRequest`] that names the voter's disk.
+    VoteRequestOf(VoteRequest, Incarnation),
 }
 
 /// Serde for a fixed array that is longer than the 32 elements serde itself knows.
@@ -98,6 +103,13 @@ impl Append {
             if !follows || entry.epoch > self.epoch {
                 return Err(DecodeError::Invalid {
                     field: "append entries",
+                    value: entry.first.0,
+                });
+            }
+            // A change of the members that cannot be read cannot be ignored either.
+            if entry.kind == EntryKind::Config && Membership::decode(&entry.body).is_none() {
+                return Err(DecodeError::Invalid {
+                    field: "members",
                     value: entry.first.0,
                 });
             }
@@ -202,7 +214,11 @@ impl WireMessage for Message {
             Self::Ack(ack) => (Head::Ack(ack), Bytes::new()),
             Self::Reject(reject) => (Head::Reject(reject), Bytes::new()),
             Self::Fenced(fenced) => (Head::Fenced(fenced), Bytes::new()),
-            Self::VoteRequest(request) => (Head::VoteRequest(request), Bytes::new()),
+            Self::VoteRequest(request) => match request.voter {
+                Some(disk) => (Head::VoteRequestOf(request, disk), Bytes::new()),
+                None => (Head::VoteRequest(request), Bytes::new()),
+            },
+            Self::Welcome(welcome) => (Head::Welcome(welcome), Bytes::new()),
             Self::Vote(vote) => (Head::Vote(vote), Bytes::new()),
             Self::TakeOver(wish) => (Head::TakeOver(wish), Bytes::new()),
             Self::RecoveryRequest(request) => (Head::RecoveryRequest(request), Bytes::new()),
@@ -232,6 +248,12 @@ impl WireMessage for Message {
             }
             Head::BlankVote(vote) => expect_empty(&body).map(|()| Self::BlankVote(vote)),
             Head::Quiesce(quiesce) => expect_empty(&body).map(|()| Self::Quiesce(quiesce)),
+            Head::Welcome(welcome) => expect_empty(&body).map(|()| Self::Welcome(welcome)),
+            Head::VoteRequestOf(request, disk) => {
+                expect_empty(&body)?;
+                let voter = Some(disk);
+                Ok(Self::VoteRequest(VoteRequest { voter, ..request }))
+            }
             Head::Beat(head, heard) => {
                 expect_empty(&body)?;
                 Append::from_parts(head, Some(heard), Vec::new())
@@ -252,7 +274,8 @@ impl WireMessage for Message {
             | Self::RecoveryRequest(_)
             | Self::RecoveryAnswer(_)
             | Self::BlankVote(_)
-            | Self::Quiesce(_) => Class::Control,
+            | Self::Quiesce(_)
+            | Self::Welcome(_) => Class::Control,
         }
     }
 }

@@ -64,6 +64,7 @@ fn the_bytes_of_each_message_stay_as_they_are() {
         own: LeaderEpoch(2),
     });
     let request = Message::VoteRequest(VoteRequest {
+        voter: None,
         epoch: LeaderEpoch(3),
         last: EntryId::new(LeaderEpoch(1), Lsn(3)),
         stage: Stage::Vote,
@@ -216,4 +217,31 @@ proptest! {
             body: body.into(),
         });
     }
+}
+
+#[test]
+fn the_bytes_of_messages_that_name_a_disk_stay_as_they_are() {
+    let named = Message::VoteRequest(VoteRequest {
+        voter: Some(Incarnation(7)),
+        epoch: LeaderEpoch(3),
+        last: EntryId::new(LeaderEpoch(1), Lsn(3)),
+        stage: Stage::Vote,
+    });
+    let welcome = Message::Welcome(Welcome {
+        epoch: LeaderEpoch(3),
+        incarnation: Incarnation(7),
+    });
+    for (message, head) in [(named, "0e0301030107"), (welcome, "0d0307")] {
+        let encoded = message.clone().encode();
+        assert_eq!(hex(&encoded.head), head);
+        assert_eq!(Message::decode(encoded), Ok(message));
+    }
+}
+
+#[test]
+fn members_that_cannot_be_read_are_refused() {
+    let mut config = entry(2, 4, 1, b"?");
+    config.kind = EntryKind::Config;
+    let encoded = append(vec![config]).encode();
+    assert!(Message::decode(encoded).is_err());
 }

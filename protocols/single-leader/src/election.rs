@@ -20,11 +20,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use repertoire_core::sabotage::{Bug, planted};
-use repertoire_core::{Acks, Effects, LeaderEpoch, Mono, NodeId, Now};
+use repertoire_core::{Effects, Incarnation, LeaderEpoch, Mono, NodeId, Now};
 
 use crate::Message;
 use crate::amnesia::Recovery;
-use crate::electorate::{is_election_quorum, voters};
+use crate::electorate::{electors, has_majority, is_elected, voters};
 use crate::leading::Leading;
 use crate::message::{Stage, Vote, VoteRequest};
 use crate::plugin::Timer;
@@ -50,6 +50,8 @@ pub(crate) struct Election {
     campaign: Option<Campaign>,
     /// What became of the last promotion that was asked of this replica.
     pub(crate) attempt: Option<Attempt>,
+    /// Whether the replica voted when the last batch ended.
+    pub(crate) was_voter: bool,
     /// While this voter may have forgotten what it promised.
     pub(crate) recovery: Option<Recovery>,
     /// A vote that is due once it is durable.
@@ -82,6 +84,7 @@ impl Election {
             draw: seed,
             campaign: None,
             attempt: None,
+            was_voter: state.is_voter(),
             recovery: None,
             owed: None,
         };
@@ -119,6 +122,11 @@ impl Election {
         self.quiet_since = quiet_since;
         self.redraw(state);
         self.deadline()
+    }
+
+    /// Wants to lead no more.
+    pub(crate) fn give_up(&mut self) {
+        self.campaign = None;
     }
 
     /// Gives no vote for an election timeout.
@@ -179,11 +187,6 @@ impl Election {
 }
 
 impl SingleLeader {
-    /// Whether this replica may give votes, and ask for them.
-    pub(crate) fn is_voter(&self) -> bool {
-        voters(&self.state).any(|node| node == self.state.me)
-    }
-
     /// The leader that this replica obeys has spoken.
     pub(crate) fn heard_leader(&mut self, now: Mono, fx: &mut Effects<Message>) {
         if let Some(election) = &mut self.election {
@@ -205,7 +208,7 @@ impl SingleLeader {
 
     /// Starts the clock that ends in an election, from now on.
     pub(crate) fn await_leader(&mut self, now: Mono, fx: &mut Effects<Message>) {
-        if !self.is_voter() {
+        if !self.state.is_voter() {
             return;
         }
         if let Some(election) = &mut self.election {
@@ -217,7 +220,7 @@ impl SingleLeader {
 
     /// At boot: the clock runs with the patience that was drawn then.
     pub(crate) fn begin_elections(&mut self, now: Mono, fx: &mut Effects<Message>) {
-        let is_voter = self.is_voter();
+        let is_voter = self.state.is_voter();
         let Some(election) = self.election.as_mut().filter(|_| is_voter) else {
             return;
         };
@@ -234,8 +237,8 @@ impl SingleLeader {
             self.ask_for_recovery(now.mono, fx);
             return;
         }
-        let is_leading = matches!(self.part, Part::Leading(_));
-        let Some(election) = self.election.as_mut().filter(|_| !is_leading) else {
+        let may_run = matches!(self.part, Part::Following(_)) && self.state.is_voter();
+        let Some(election) = self.election.as_mut().filter(|_| may_run) else {
             return;
         };
         let deadline = election.deadline();
@@ -265,6 +268,7 @@ impl SingleLeader {
         if stage.is_binding() {
             let hard = HardState {
                 vote: Some(me),
+                amnesia: self.state.hard.amnesia,
                 ..HardState::of(epoch, None)
             };
             self.state.establish(hard, fx);
@@ -294,12 +298,14 @@ impl SingleLeader {
         };
         campaign.is_asked = true;
         let me = self.state.me;
-        for to in voters(&self.state).filter(|to| *to != me) {
-            self.request_vote(to, fx);
+        for (to, voter) in electors(&self.state) {
+            if to != me {
+                self.request_vote(to, voter, fx);
+            }
         }
     }
 
-    fn request_vote(&self, to: NodeId, fx: &mut Effects<Message>) {
+    fn request_vote(&self, to: NodeId, voter: Option<Incarnation>, fx: &mut Effects<Message>) {
         let campaign = self.election.as_ref().and_then(|e| e.campaign.as_ref());
         let is_due = |campaign: &&Campaign| campaign.is_asked && !campaign.granted.contains(&to);
         if let Some(campaign) = campaign.filter(is_due) {
@@ -307,6 +313,7 @@ impl SingleLeader {
                 epoch: campaign.epoch,
                 last: self.state.log.last(),
                 stage: campaign.stage,
+                voter,
             };
             fx.send(to, Message::VoteRequest(request));
         }
@@ -314,8 +321,11 @@ impl SingleLeader {
 
     /// A link works again: what was asked over it before is lost.
     pub(crate) fn on_peer_up(&self, now: Mono, peer: NodeId, fx: &mut Effects<Message>) {
-        if voters(&self.state).any(|node| node == peer) {
-            self.request_vote(peer, fx);
+        let found = electors(&self.state)
+            .into_iter()
+            .find(|(node, _)| *node == peer);
+        if let Some((_, voter)) = found {
+            self.request_vote(peer, voter, fx);
             self.ask_for_recovery(now, fx);
         }
     }
@@ -327,8 +337,12 @@ impl SingleLeader {
         request: VoteRequest,
         fx: &mut Effects<Message>,
     ) {
-        let is_voter = voters(&self.state).any(|node| node == from);
-        if self.election.is_none() || !self.is_voter() || !is_voter {
+        // Who is asked may not know yet that it votes, nor the candidate: the candidate counts.
+        let is_meant = match request.voter {
+            Some(disk) => disk == self.state.incarnation,
+            None => !self.state.is_newcomer(),
+        };
+        if self.election.is_none() || !is_meant {
             return;
         }
         let is_granted = self.may_follow() && self.would_vote(now, from, &request);
@@ -405,23 +419,13 @@ impl SingleLeader {
         let Some(campaign) = campaign else {
             return;
         };
-        let count = voters(&self.state).count();
-        let acks = self.state.descriptor.options.acks;
-        let (granted, blank) = (campaign.granted.len(), campaign.blank.len());
+        let extra = usize::from(planted(Bug::ElectionQuorumMinusOne));
         // Whoever accepts a loss needs no copies of what was acknowledged, but a majority all the same.
-        let acks = match campaign.stage {
-            Stage::Forced => Acks::Majority,
-            Stage::PreVote | Stage::Vote | Stage::TakeOver => acks,
-        };
-        let blank = if campaign.stage == Stage::Forced {
-            0
+        let is_quorum = if campaign.stage == Stage::Forced {
+            has_majority(&self.state, &campaign.granted)
         } else {
-            blank
+            is_elected(&self.state, &campaign.granted, &campaign.blank, extra)
         };
-        let mut is_quorum = is_election_quorum(count, acks, granted, blank);
-        if planted(Bug::ElectionQuorumMinusOne) {
-            is_quorum = is_election_quorum(count, acks, granted + 1, blank);
-        }
         if !is_quorum || campaign.epoch < self.state.hard.epoch {
             return;
         }

@@ -61,6 +61,9 @@ impl SingleLeader {
         put("log_ops_behind", state.log.behind() as u64);
         put("reads_held", state.held.len() as u64);
         put("log_base_lsn", state.log.base().lsn.0);
+        put("is_voter", state.is_voter().into());
+        put("voters", state.membership().voters().count() as u64);
+        put("members_lsn", state.log.roll().at().lsn.0);
         put("discarded_writes", state.journal.len() as u64);
         let unlisted = state.journal.unlisted().map(|(_, records)| records);
         put("discarded_unlisted", unlisted.sum());
@@ -122,7 +125,7 @@ impl SingleLeader {
             put("promotion_epoch", attempt.epoch.0);
             put("promotion_refusals", attempt.refused.len() as u64);
         }
-        put("is_amnesiac", recovery.is_some().into());
+        put("is_amnesiac", self.is_forgetful().into());
         if let Some(recovery) = recovery {
             let missing = recovery.missing(state) as u64;
             put("recovery_answers_missing", missing);

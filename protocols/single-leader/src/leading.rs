@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use repertoire_core::{
-    Acks, Effects, Entry, EntryKind, Fate, FormatTag, LeaderEpoch, Lsn, Mono, NodeId, Now,
-    Proposal, ProposalId, ReplicaRole,
+    Acks, Effects, Entry, EntryKind, Fate, FormatTag, LeaderEpoch, Lsn, Mono, Now, Proposal,
+    ProposalId,
 };
 
 use crate::Message;
@@ -39,6 +39,9 @@ pub(crate) struct Leading {
     pub(crate) pending: VecDeque<Pending>,
     pub(crate) tally: Tally,
     pub(crate) voters: usize,
+    /// Voters before a change of the members that may be taken back, and their copies.
+    pub(crate) former_voters: Option<usize>,
+    pub(crate) former_tally: Tally,
     pub(crate) followers: Vec<Progress>,
     /// Messages sent to followers in this epoch.
     pub(crate) round: u64,
@@ -58,34 +61,26 @@ pub(crate) struct Leading {
 impl Leading {
     /// A leadership that has not begun. It inherits the entries after the visible ones.
     pub(crate) fn of(now: Mono, state: &State) -> Self {
-        let next = state.log.last().lsn.next();
-        let followers: Vec<Progress> = peers(state)
-            .map(|(node, is_voter)| Progress::new(node, is_voter, next, now))
-            .collect();
         let inherited = state.log.window().from(state.applied.next());
         let inherited = inherited.into_iter().flatten();
-        let voters = followers.iter().filter(|f| f.is_voter).count() + 1;
-        // A group that has shrunk since cannot give more copies than it has replicas.
-        let possible = |acks: Acks| match acks {
-            asked if asked.is_satisfiable(voters) => asked,
-            _ => Acks::Sync,
-        };
         let pending: VecDeque<_> = inherited
             .map(|entry| Pending {
                 epoch: entry.epoch,
                 last: entry.last_lsn(),
-                acks: possible(entry.acks),
+                acks: entry.acks,
                 proposal: None,
             })
             .collect();
-        Self {
+        let mut leading = Self {
             barrier: None,
             takes_over: !pending.is_empty(),
             waiting: VecDeque::new(),
             pending,
             tally: Tally::default(),
-            voters,
-            followers,
+            voters: 0,
+            former_voters: None,
+            former_tally: Tally::default(),
+            followers: Vec::new(),
             round: 0,
             is_notice_due: false,
             quorum_awaited_since: now,
@@ -94,7 +89,10 @@ impl Leading {
             is_confirmed_anew: false,
             transfer: Transfer::default(),
             quiescence: Quiescence::default(),
-        }
+        };
+        // A group that has shrunk since cannot give more copies than it has replicas.
+        leading.regroup(now, state);
+        leading
     }
 
     /// Whether this leadership has begun: its epoch is durable, and its barrier in the log.
@@ -145,6 +143,7 @@ impl Leading {
         }
         self.barrier = Some(barrier.first);
         self.append(barrier, None, state, fx);
+        self.welcome(now.mono, state, fx);
         for follower in &mut self.followers {
             follower.probe(follower.next);
         }
@@ -197,15 +196,4 @@ impl Leading {
             "what is not visible reaches to the end of the log"
         );
     }
-}
-
-/// The other replicas that hold data, and whether their copies count.
-fn peers(state: &State) -> impl Iterator<Item = (NodeId, bool)> + '_ {
-    let replicas = state.descriptor.replicas(state.group.shard).iter();
-    replicas.filter_map(|spec| match spec.role {
-        _ if spec.node == state.me => None,
-        ReplicaRole::Replica => Some((spec.node, true)),
-        ReplicaRole::Learner => Some((spec.node, false)),
-        ReplicaRole::Coordinator | ReplicaRole::Fallback | ReplicaRole::Relay => None,
-    })
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use repertoire_core::Mono;
 
 use crate::leading::Leading;
+use crate::progress::Progress;
 use crate::state::State;
 
 /// Messages sent within one such span count as sent at its beginning.
@@ -60,10 +61,25 @@ impl Leading {
 
     /// The moment as of which a majority has confirmed this leadership.
     fn confirmed_at(&self, now: Mono) -> Option<Mono> {
-        let voters = self.followers.iter().filter(|f| f.is_voter);
-        let mut times: Vec<Option<Mono>> = voters.map(|follower| follower.confirmed_at).collect();
+        let present = self.confirmed_by(now, self.voters, |f| f.is_voter);
+        match self.former_voters {
+            None => present,
+            Some(former) => present.min(self.confirmed_by(now, former, |f| f.was_voter)),
+        }
+    }
+
+    /// The moment as of which a majority of some voters has.
+    fn confirmed_by(
+        &self,
+        now: Mono,
+        voters: usize,
+        votes: impl Fn(&Progress) -> bool,
+    ) -> Option<Mono> {
+        let followers = self.followers.iter().filter(|follower| votes(follower));
+        let times = followers.map(|follower| follower.confirmed_at);
+        let mut times: Vec<Option<Mono>> = times.collect();
         times.sort_unstable_by(|a, b| b.cmp(a));
-        match (self.voters / 2).checked_sub(1) {
+        match (voters / 2).checked_sub(1) {
             // Its own word is a majority.
             None => Some(now),
             Some(index) => times.get(index).copied().flatten(),
@@ -97,9 +113,11 @@ impl Leading {
 
     /// Whether a majority has answered message `round` or a later one.
     pub(crate) fn is_confirmed_since(&self, round: u64) -> bool {
-        let voters = self.followers.iter().filter(|f| f.is_voter);
-        let answers = voters.filter(|follower| follower.round_answered >= round);
-        answers.count() + 1 > self.voters / 2
+        let has_answered = |f: &&Progress| f.round_answered >= round;
+        let answers = || self.followers.iter().filter(has_answered);
+        let present = answers().filter(|f| f.is_voter).count() + 1 > self.voters / 2;
+        let former = |voters| answers().filter(|f| f.was_voter).count() + 1 > voters / 2;
+        present && self.former_voters.is_none_or(former)
     }
 }
 

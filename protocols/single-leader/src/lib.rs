@@ -13,6 +13,7 @@ mod inspect;
 mod leading;
 mod lease;
 mod local_log;
+mod membership;
 mod message;
 mod plugin;
 mod progress;
@@ -23,6 +24,7 @@ mod read_path;
 mod recovery;
 mod replica;
 mod replication;
+mod roll;
 mod sending;
 mod state;
 mod transfer;
@@ -34,7 +36,7 @@ pub use codec::{AppendHead, Head};
 pub use config::{Config, Failover, NAME};
 pub use message::{
     Ack, Append, Fenced, Heard, Message, Quiesce, RecoveryAnswer, RecoveryRequest, Reject, Stage,
-    Standing, TakeOver, Vote, VoteRequest,
+    Standing, TakeOver, Vote, VoteRequest, Welcome,
 };
 pub use plugin::{Timer, register};
 pub use replica::SingleLeader;

@@ -9,6 +9,7 @@ use repertoire_core::{
 
 use crate::Message;
 use crate::discards::common_end;
+use crate::roll::{Logged, Roll};
 use crate::window::Window;
 
 /// The only stream of the log.
@@ -27,6 +28,8 @@ pub(crate) struct LocalLog {
     wall: Wall,
     /// Which leadership made which part, from the very first record on.
     history: EpochHistory,
+    /// Who belongs to the group.
+    roll: Roll,
     window: Window,
     /// Once the operation is durable, so is everything up to the record.
     marks: VecDeque<(LogSeq, Lsn)>,
@@ -40,6 +43,7 @@ pub(crate) struct Extent {
     pub(crate) last: EntryId,
     pub(crate) wall: Wall,
     pub(crate) history: EpochHistory,
+    pub(crate) roll: Roll,
     pub(crate) window: Window,
 }
 
@@ -53,6 +57,7 @@ impl LocalLog {
             durable: extent.last.lsn,
             wall: extent.wall,
             history: extent.history,
+            roll: extent.roll,
             window: extent.window,
             marks: VecDeque::new(),
         }
@@ -79,6 +84,14 @@ impl LocalLog {
         self.wall
     }
 
+    pub(crate) const fn roll(&self) -> &Roll {
+        &self.roll
+    }
+
+    pub(crate) const fn roll_mut(&mut self) -> &mut Roll {
+        &mut self.roll
+    }
+
     pub(crate) const fn window(&self) -> &Window {
         &self.window
     }
@@ -90,6 +103,7 @@ impl LocalLog {
         self.history.note(entry.epoch, entry.first);
         self.last = entry.last();
         self.wall = entry.wall;
+        self.roll.append(&entry);
         self.window.push(entry.clone());
         let seq = fx.log(LogOp::Append {
             stream: STREAM,
@@ -112,22 +126,24 @@ impl LocalLog {
         self.durable = self.durable.min(last);
         self.marks.retain(|(_, upto)| *upto <= last);
         self.window.truncate(last);
+        self.roll.truncate(last);
         fx.log(LogOp::Truncate {
             stream: STREAM,
             last,
         });
     }
 
-    /// Goes on after a snapshot with that history.
+    /// Goes on after a snapshot with that history and those members.
     pub(crate) fn reset(
         &mut self,
         base: EntryId,
-        history: EpochHistory,
+        (history, logged): (EpochHistory, Vec<Logged>),
         fx: &mut Effects<Message>,
     ) {
         (self.base, self.last) = (base, base);
         self.durable = Lsn::ZERO;
         self.history = history;
+        self.roll.replace(logged);
         self.window.clear();
         self.marks.clear();
         let seq = fx.log(LogOp::Reset {

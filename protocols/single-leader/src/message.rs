@@ -11,12 +11,13 @@
 //! | `BlankVote` | voter | the same, of one that may have forgotten what its log held |
 //! | `Quiesce` | leader | nobody uses this group: I shall speak seldom from now on |
 //! | `TakeOver` | leader | you hold all there is: ask for votes now, I take no more writes |
+//! | `Welcome` | leader | I know you by this disk: what you answer counts |
 //! | `RecoveryRequest` | voter | I may have forgotten votes and records; what do you know? |
 //! | `RecoveryAnswer` | voter | this epoch; I lead, and my log ends here |
 
 use serde::{Deserialize, Serialize};
 
-use repertoire_core::{Entry, EntryId, LeaderEpoch, Lsn};
+use repertoire_core::{Entry, EntryId, Incarnation, LeaderEpoch, Lsn};
 
 /// Entries and commands of a leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +158,10 @@ pub struct VoteRequest {
     pub last: EntryId,
     /// What it asks for.
     pub stage: Stage,
+    /// The disk of the receiver, where the sender knows it: another one under the same name is not
+    /// asked. It travels apart from the rest.
+    #[serde(skip)]
+    pub voter: Option<Incarnation>,
 }
 
 /// The answer to a [`VoteRequest`].
@@ -179,6 +184,15 @@ pub struct TakeOver {
     pub epoch: LeaderEpoch,
     /// The last record that it ordered, which the receiver holds.
     pub upto: Lsn,
+}
+
+/// The sender leads, and knows the receiver by its disk; see `membership`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The sender's authority.
+    pub epoch: LeaderEpoch,
+    /// The disk on which the receiver is known to be.
+    pub incarnation: Incarnation,
 }
 
 /// The sender may have forgotten what it promised; see `amnesia`.
@@ -228,4 +242,26 @@ pub enum Message {
     BlankVote(Vote),
     /// See [`Quiesce`].
     Quiesce(Quiesce),
+    /// See [`Welcome`].
+    Welcome(Welcome),
+}
+
+impl Message {
+    /// Whether it is said only to who has asked.
+    pub(crate) const fn is_answer(&self) -> bool {
+        match self {
+            Self::Ack(_)
+            | Self::Reject(_)
+            | Self::Fenced(_)
+            | Self::Vote(_)
+            | Self::RecoveryAnswer(_)
+            | Self::BlankVote(_) => true,
+            Self::Append(_)
+            | Self::VoteRequest(_)
+            | Self::TakeOver(_)
+            | Self::RecoveryRequest(_)
+            | Self::Quiesce(_)
+            | Self::Welcome(_) => false,
+        }
+    }
 }

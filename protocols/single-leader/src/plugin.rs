@@ -1,8 +1,9 @@
 //! The plug-in: what the framework sees of the protocol.
 
 use repertoire_core::{
-    Appointment, Boot, Capabilities, Descriptor, Effects, EntryId, Error, Input, Journal, NodeId,
-    Now, Promotion, Protocol, Registry, Scope, Settlement, Status, TimerKey, Vitals,
+    Appointment, Boot, Capabilities, Descriptor, Effects, EntryId, Error, Input, Journal,
+    MemberChange, MembershipView, NodeId, Now, Promotion, Protocol, Registry, Scope, Settlement,
+    Status, TimerKey, Vitals,
 };
 
 use crate::replica::Part;
@@ -92,6 +93,19 @@ impl Protocol for SingleLeader {
         let result = self.on_promote(now, promotion, fx);
         self.check();
         result
+    }
+
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Message>,
+    ) -> Result<(), Error> {
+        self.on_change_members(now, change, fx)
+    }
+
+    fn members(&self) -> Option<MembershipView> {
+        Some(self.membership_view())
     }
 
     fn discards(&self) -> Option<&Journal> {

@@ -13,7 +13,7 @@
 //! * *Replicate*: entries are sent ahead of the answers, up to a window of bytes.
 //! * *Snapshot*: nothing but heartbeats is sent until a snapshot has been taken over.
 
-use repertoire_core::{Lsn, Mono, NodeId, Ticket};
+use repertoire_core::{Incarnation, Lsn, Mono, NodeId, Ticket};
 
 use crate::in_flight::InFlight;
 use crate::message::{Ack, Heard, Standing};
@@ -42,6 +42,12 @@ pub(crate) struct Progress {
     pub(crate) node: NodeId,
     /// Whether its copies count.
     pub(crate) is_voter: bool,
+    /// Whether they counted before a change of the members that may be taken back.
+    pub(crate) was_voter: bool,
+    /// It is no member any more, and may not know that yet.
+    pub(crate) is_leaving: bool,
+    /// The disk on which the member is known to be.
+    pub(crate) disk: Option<Incarnation>,
     /// Whether the link works, as far as the transport knows.
     pub(crate) is_up: bool,
     pub(crate) phase: Phase,
@@ -85,6 +91,9 @@ impl Progress {
         Self {
             node,
             is_voter,
+            was_voter: false,
+            is_leaving: false,
+            disk: None,
             is_up: true,
             phase: Phase::Probe,
             durable: Lsn::ZERO,
@@ -264,6 +273,11 @@ impl Progress {
     /// are no sign that entries arrive: they take another stream.
     pub(crate) fn is_stalled(&self, now: Mono, patience: std::time::Duration) -> bool {
         !self.in_flight.is_empty() && now.since(self.moved_at) >= patience
+    }
+
+    /// Whether nothing that was sent within `patience` was answered.
+    pub(crate) fn is_silent(&self, now: Mono, patience: std::time::Duration) -> bool {
+        self.confirmed_at.is_none_or(|at| now.since(at) >= patience)
     }
 
     /// Bytes on their way.

@@ -88,6 +88,7 @@ impl Leading {
             && state.applied == last
             && state.held.len() == 0
             && !self.transfer.is_under_way()
+            && !self.changes_members(state)
             && self.holds_quorum(now, state)
             && self.followers.iter().all(|f| !f.is_up || is_settled(f))
     }
@@ -196,7 +197,7 @@ impl SingleLeader {
         fx: &mut Effects<Message>,
     ) {
         self.on_message(now, from, Message::Append(quiesce.heartbeat()), fx);
-        let is_voter = self.is_voter();
+        let is_voter = self.state.is_voter();
         let state = &self.state;
         let obeys = state.hard.epoch == quiesce.epoch && state.hard.leader == Some(from);
         let (Part::Following(following), Some(election)) = (&self.part, &mut self.election) else {

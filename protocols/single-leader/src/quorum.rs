@@ -33,6 +33,12 @@ impl Tally {
         if planted(Bug::QuorumMinusOne) {
             copies = copies.saturating_sub(1).max(1);
         }
+        self.held_by(copies)
+    }
+    // ANCHOR_END: satisfied_upto
+
+    /// The highest position that so many voters hold, the leader one of them.
+    pub(crate) fn held_by(&self, copies: usize) -> Lsn {
         match copies.checked_sub(2) {
             None => self.own,
             Some(index) => self
@@ -41,7 +47,6 @@ impl Tally {
                 .map_or(Lsn::ZERO, |n| self.own.min(*n)),
         }
     }
-    // ANCHOR_END: satisfied_upto
 
     /// Whether the record at `lsn` and everything before it has the copies that `acks` wants.
     pub(crate) fn is_satisfied(&self, lsn: Lsn, acks: Acks) -> bool {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
-    Boot, DISCARDS, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, Journal, LeaderEpoch,
-    LogOp, Lsn, Now, RecoveredStream, Wall,
+    Boot, DISCARDS, Effects, Entry, EntryId, EpochHistory, Error, ErrorKind, Incarnation, Journal,
+    LeaderEpoch, LogOp, Lsn, MemberRole, Membership, Mono, Now, RecoveredStream, Wall,
 };
 
 use crate::amnesia::{Amnesia, Recovery};
@@ -14,8 +14,10 @@ use crate::election::Election;
 use crate::following::Following;
 use crate::leading::Leading;
 use crate::local_log::{Extent, LocalLog, STREAM};
+use crate::membership::decode_frontier;
 use crate::plugin::Timer;
 use crate::replica::{Part, SingleLeader};
+use crate::roll::{Logged, Roll};
 use crate::state::{HardState, Origin, State};
 use crate::window::Window;
 use crate::{Config, Message};
@@ -27,23 +29,27 @@ impl SingleLeader {
         let shard = boot.group.shard;
         let elects = config.failover.takes_votes();
         let leads = config.leader_of(&boot.descriptor, shard) == Some(boot.me);
-        let votes = elects && boot.descriptor.voters(shard).any(|node| node == boot.me);
         let found = Found::read(&boot)?;
         let mut log = found.local_log(&boot, config.cache_bytes);
+        let own = Own::of(&boot, log.roll());
+        let votes = elects && own.votes;
         let join = found.join(&boot);
         let is_damaged = boot.log.damaged || join == Join::Gap;
-        let is_alone = votes && boot.descriptor.voters(shard).count() == 1;
+        let is_alone = votes && log.roll().current().voters().count() == 1;
         if is_damaged {
             refuse_if_irreplaceable(&boot, leads, is_alone)?;
         }
         let mut hard = found.hard;
-        if votes && is_damaged {
+        if elects && is_damaged && (own.votes || !own.is_founder || log.roll().is_logged()) {
             hard.amnesia = Amnesia::Unknown;
             // Before the log is mended: then nothing else shows any more that there was damage.
             fx.log(LogOp::HardState(hard.encode()));
         }
-        let is_fresh = hard == HardState::default() && found.stream.last == EntryId::ZERO;
-        let recovers = votes && !is_alone && (is_fresh || hard.amnesia != Amnesia::None);
+        let is_empty = found.stream.last == EntryId::ZERO;
+        let is_fresh = hard == HardState::default() && is_empty;
+        let is_newcomer = elects && is_fresh && !own.is_founder;
+        let has_forgotten = matches!(hard.amnesia, Amnesia::Unknown | Amnesia::Bounded);
+        let recovers = votes && !is_alone && (is_fresh && !is_newcomer || has_forgotten);
         let journal = found.journal(&boot, join, is_damaged, fx);
         found.mend(&boot, join, is_damaged, &mut log, fx);
         let now = boot.now;
@@ -51,6 +57,7 @@ impl SingleLeader {
             group: boot.group,
             me: boot.me,
             config,
+            incarnation: boot.incarnation,
             // A seed may repeat when a process counts its boots from one again; the clocks do not.
             boot: boot.seed ^ now.mono.0.rotate_left(32) ^ now.wall.0,
             hard,
@@ -63,7 +70,13 @@ impl SingleLeader {
         };
         let seed = boot.seed;
         let mut state = State::new(origin, log);
-        state.is_unproven = recovers && is_fresh;
+        let is_unbound = matches!(state.hard.amnesia, Amnesia::None | Amnesia::Unknown);
+        state.is_blank = !is_damaged && is_empty && is_unbound && recovers;
+        state.unproven = match () {
+            () if is_newcomer => Amnesia::Newcomer,
+            () if recovers && is_fresh => Amnesia::Unknown,
+            () => Amnesia::None,
+        };
         let election = elects.then(|| {
             let mut election = Election::new(now.mono, seed, &state);
             election.recovery = recovers.then(Recovery::default);
@@ -72,16 +85,22 @@ impl SingleLeader {
         // A replica that was fenced by a leader it has not met since does not lead on its own; see
         // `on_fenced`.
         let was_fenced = state.hard.epoch.0 > 0 && state.hard.leader.is_none();
+        let mut replica = Self {
+            state,
+            part: Part::Following(Following::default()),
+            election,
+        };
         if elects || !leads || was_fenced {
-            let part = Part::Following(Following::default());
-            let mut replica = Self {
-                state,
-                part,
-                election,
-            };
             replica.begin_elections(now.mono, fx);
-            return Ok(replica);
+        } else {
+            replica.lead_as_named(now.mono, fx);
         }
+        Ok(replica)
+    }
+
+    /// Begins the leadership of the replica that the descriptor names.
+    fn lead_as_named(&mut self, now: Mono, fx: &mut Effects<Message>) {
+        let state = &mut self.state;
         let reuses = planted(Bug::EpochReusedAfterRestart) && state.hard.epoch.0 > 0;
         let epoch = if reuses {
             state.hard.epoch
@@ -89,13 +108,8 @@ impl SingleLeader {
             state.hard.epoch.next()
         };
         state.establish(HardState::of(epoch, Some(state.me)), fx);
-        fx.set_timer_in(Timer::Heartbeat, now.mono, state.config.heartbeat());
-        let part = Part::Leading(Leading::of(now.mono, &state));
-        Ok(Self {
-            state,
-            part,
-            election,
-        })
+        fx.set_timer_in(Timer::Heartbeat, now, state.config.heartbeat());
+        self.part = Part::Leading(Leading::of(now, state));
     }
 
     /// The engine's state was replaced by a snapshot of the leader.
@@ -118,7 +132,8 @@ impl SingleLeader {
         }
         let state = &mut self.state;
         let is_readable = history.is_some();
-        state.visible_history = history.unwrap_or_default();
+        let (history, logged) = history.unwrap_or_default();
+        state.visible_history = history;
         // Below an earlier checkpoint the log may be trimmed.
         let is_kept = position.lsn >= state.snapshot && state.log.goes_on_after(position);
         if is_kept {
@@ -129,13 +144,15 @@ impl SingleLeader {
                 let (history, visible) = (state.visible_history.clone(), state.applied);
                 state.discard_replaced(position, &history, visible, fx);
             }
-            state.log.reset(position, state.visible_history.clone(), fx);
+            let history = (state.visible_history.clone(), logged);
+            state.log.reset(position, history, fx);
             // Whatever was acknowledged before is as good as lost by a crash; see `Standing`.
             state.boot = state.boot.wrapping_add(1);
         }
         state.applied = position.lsn;
         state.engine_applied = position.lsn;
         state.snapshot = position.lsn;
+        state.settle_members(fx);
         if position.epoch > state.hard.epoch {
             // A voter that does not know which leaders are over obeys none, and may be sent this.
             state.adopt(position.epoch, None, fx);
@@ -185,13 +202,35 @@ struct Found {
     stream: RecoveredStream,
     /// The epochs of what the engine holds.
     visible: EpochHistory,
+    /// The members that it knows.
+    members: Vec<Logged>,
+}
+
+/// What this replica is in its group, as far as its disk and its descriptor say.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    votes: bool,
+    /// It is a member under its name alone: not told from another disk with that name.
+    is_founder: bool,
+}
+
+impl Own {
+    fn of(boot: &Boot<'_>, roll: &Roll) -> Self {
+        let member = roll.current().member(boot.me);
+        let is_meant = |disk: Option<Incarnation>| disk.is_none_or(|disk| disk == boot.incarnation);
+        let votes = member.filter(|m| m.role == MemberRole::Voter && is_meant(m.incarnation));
+        Self {
+            votes: votes.is_some(),
+            is_founder: member.is_some_and(|member| member.incarnation.is_none()),
+        }
+    }
 }
 
 impl Found {
     fn read(boot: &Boot<'_>) -> Result<Self, Error> {
         let hard = HardState::decode(boot.hard_state())
             .ok_or_else(|| corrupted(boot, "the hard state does not decode"))?;
-        let visible = decode_frontier(&boot.applied.frontier, boot.applied.lsn)
+        let (visible, members) = decode_frontier(&boot.applied.frontier, boot.applied.lsn)
             .ok_or_else(|| corrupted(boot, "the frontier does not decode"))?;
         let stream = boot.log.streams.get(&STREAM).cloned().unwrap_or_default();
         // The hard state is always synced before an entry carries its epoch. When it is older all the
@@ -204,9 +243,11 @@ impl Found {
                 leader,
                 vote: hard.vote.filter(|_| epoch == hard.epoch),
                 amnesia: hard.amnesia,
+                settled: hard.settled,
             },
             stream,
             visible,
+            members,
         })
     }
 
@@ -277,11 +318,11 @@ impl Found {
         let base = EntryId::new(self.visible.epoch_at(applied), applied);
         if join != Join::Overlap {
             // The engine's state is all there is; the log goes on after it.
-            log.reset(base, self.visible.clone(), fx);
+            log.reset(base, (self.visible.clone(), self.members.clone()), fx);
             fx.count("log-abandoned", applied.0);
         } else if is_damaged {
             // What is whole is written again, behind the engine's state.
-            log.reset(base, self.visible.clone(), fx);
+            log.reset(base, (self.visible.clone(), self.members.clone()), fx);
             let news = boot.tail.iter().filter(|entry| entry.first > applied);
             news.for_each(|entry| log.append(entry.clone(), fx));
         }
@@ -290,10 +331,13 @@ impl Found {
     fn local_log(&self, boot: &Boot<'_>, cache_bytes: u32) -> LocalLog {
         let mut window = Window::new(cache_bytes.into());
         let mut history = self.visible.clone();
+        let founders = Membership::founders(boot.descriptor.replicas(boot.group.shard));
+        let mut roll = Roll::new(founders, self.members.clone());
         if self.join(boot) == Join::Overlap {
             for entry in &boot.tail {
                 if entry.first > boot.applied.lsn {
                     history.note(entry.epoch, entry.first);
+                    roll.append(entry);
                 }
                 window.push(entry.clone());
             }
@@ -304,6 +348,7 @@ impl Found {
             last: self.stream.last,
             wall: boot.tail.last().map_or(Wall(0), |entry| entry.wall),
             history,
+            roll,
             window,
         })
     }
@@ -313,17 +358,6 @@ impl Found {
 fn newest(history: &EpochHistory) -> LeaderEpoch {
     let start = history.starts().last();
     start.map(|start| start.0).unwrap_or_default()
-}
-
-/// The epochs of a state that goes as far as `upto`. The driver stores a frontier with the first
-/// entry of the batch that brought it, so it may name an epoch that begins later.
-fn decode_frontier(frontier: &Bytes, upto: Lsn) -> Option<EpochHistory> {
-    if frontier.is_empty() {
-        return Some(EpochHistory::default());
-    }
-    let mut history: EpochHistory = postcard::from_bytes(frontier).ok()?;
-    history.truncate(upto);
-    Some(history)
 }
 
 /// Refuses to boot on a damaged log where nobody else could say what is missing.

@@ -96,6 +96,7 @@ impl SingleLeader {
         match &mut self.part {
             Part::Leading(leading) => {
                 leading.advance(&mut self.state, fx);
+                leading.advance_members(now, &mut self.state, fx);
                 leading.feed_all(now, &self.state, fx);
                 leading.advance_transfer(&self.state, fx);
                 leading.wake_if_stirred(now.mono, &self.state, fx);
@@ -105,6 +106,7 @@ impl SingleLeader {
                 following.answer(now.mono, &self.state, fx);
             }
         }
+        self.notice_own_role(now.mono, fx);
         self.remember(now.mono, fx);
         self.ask_voters(fx);
         if let Some(election) = &mut self.election {
@@ -137,14 +139,10 @@ impl SingleLeader {
         message: Message,
         fx: &mut Effects<Message>,
     ) {
-        let is_replica = |spec: &repertoire_core::ReplicaSpec| spec.node == from;
-        if !self
-            .state
-            .descriptor
-            .replicas(self.state.group.shard)
-            .iter()
-            .any(is_replica)
-        {
+        // Members that this replica does not know of yet may lead, where leaders are elected. Nobody else
+        // than whom it asked has anything to answer.
+        let may_be_new = self.election.is_some() && !message.is_answer();
+        if !may_be_new && !self.state.log.roll().knows(from) {
             fx.count("message-from-stranger", from.0);
             return;
         }
@@ -163,6 +161,11 @@ impl SingleLeader {
             (Message::Append(append), Part::Following(_)) if !may_follow => {
                 fx.count("append-to-amnesiac", append.epoch.0);
             }
+            (Message::Append(append), Part::Following(_))
+                if !self.state.is_known_to(append.epoch) =>
+            {
+                fx.count("append-to-newcomer", append.epoch.0);
+            }
             (Message::Append(append), Part::Following(following)) => {
                 let epoch = append.epoch;
                 following.on_append(now.mono, from, append, &mut self.state, fx);
@@ -171,6 +174,7 @@ impl SingleLeader {
                     self.heard_leader(now.mono, fx);
                 }
             }
+            (Message::Welcome(welcome), _) => self.on_welcome(welcome, fx),
             (Message::Quiesce(quiesce), _) => self.on_quiesce(now, from, quiesce, fx),
             (Message::Ack(ack), Part::Leading(leading)) => {
                 leading.on_ack(now, from, &ack, &self.state, fx);
@@ -233,6 +237,10 @@ impl SingleLeader {
             (Some(Timer::Heartbeat), Part::Leading(leading)) => {
                 leading.on_heartbeat(now, &self.state, fx);
                 leading.expire_transfer(now.mono, fx);
+                if let Some(heir) = leading.successor(&self.state) {
+                    // What is refused is tried again with the next heartbeat.
+                    let _ = self.on_transfer(now.mono, heir);
+                }
                 self.give_up_without_quorum(now.mono, fx);
             }
             (Some(Timer::Election), Part::Following(_)) => self.on_election_timer(now, fx),
@@ -260,8 +268,8 @@ impl SingleLeader {
         self.count_votes(now, fx);
     }
 
-    /// Takes new settings over. Leader and replicas are those of the boot: changing them takes an
-    /// entry in the group's own log, which this version does not have yet.
+    /// Takes new settings over. The leader that was named, and the replicas, are those of the boot:
+    /// members change by entries of the group's own log, which descriptors only mirror.
     fn on_descriptor(&mut self, descriptor: Arc<Descriptor>, fx: &mut Effects<Message>) {
         let shard = self.state.group.shard;
         let Ok(config) = crate::Config::of(&descriptor) else {
@@ -271,7 +279,10 @@ impl SingleLeader {
         let same_leader = config.failover == self.state.config.failover
             && config.leader_of(&descriptor, shard)
                 == self.state.config.leader_of(&self.state.descriptor, shard);
-        if same_leader && descriptor.replicas(shard) == self.state.descriptor.replicas(shard) {
+        let is_mirror = self.state.log.roll().is_logged();
+        let same_replicas =
+            descriptor.replicas(shard) == self.state.descriptor.replicas(shard) || is_mirror;
+        if same_leader && same_replicas {
             self.state.config = config;
             self.state.descriptor = descriptor;
         } else {

@@ -70,6 +70,7 @@ impl Leading {
         }
         fx.set_timer_in(Timer::Heartbeat, now.mono, heartbeat);
         let is_certain = self.is_certain(now.mono, state);
+        self.welcome(now.mono, state, fx);
         let Self {
             followers, round, ..
         } = self;
@@ -258,8 +259,9 @@ impl Leading {
                 fx.count("follower-behind-log", follower.node.0);
             }
             LogSlice::Entries(entries) => {
-                let next = follower.next;
+                let (next, end) = (follower.next, state.sendable());
                 let wanted = entries.iter().skip_while(|entry| entry.last_lsn() < next);
+                let wanted = wanted.take_while(|entry| entry.last_lsn() <= end);
                 let mut wanted = wanted.peekable();
                 if wanted.peek().is_none_or(|entry| entry.first > next) {
                     // Not what was asked for; ask the follower again, at the pace of its answers.

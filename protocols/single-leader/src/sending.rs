@@ -21,8 +21,9 @@ pub(crate) fn replicate(
     fx: &mut Effects<Message>,
 ) {
     let bytes_max = state.config.append_bytes_max as usize;
+    let end = state.sendable();
     while follower.reading.is_none()
-        && follower.next <= state.log.last().lsn
+        && follower.next <= end
         && follower.room(state.config.window_bytes) > 0
     {
         let Some(entries) = state.log.window().from(follower.next) else {
@@ -36,6 +37,7 @@ pub(crate) fn replicate(
             });
             return;
         };
+        let entries = entries.take_while(|entry| entry.last_lsn() <= end);
         let batch = pack(&mut entries.peekable(), bytes_max);
         send_entries(follower, round, batch, now, state, fx);
     }

@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
-    Acks, Admission, Descriptor, Effects, EpochHistory, Error, ErrorKind, GroupId, Journal,
-    LeaderEpoch, LogOp, LogSeq, Lsn, NodeId, Now,
+    Acks, Admission, Descriptor, Effects, EntryKind, EpochHistory, Error, ErrorKind, GroupId,
+    Incarnation, Journal, LeaderEpoch, LogOp, LogSeq, Lsn, NodeId, Now,
 };
 
 use crate::amnesia::Amnesia;
 use crate::config::Failover;
 use crate::local_log::LocalLog;
 use crate::read_path::HeldReads;
+use crate::roll::BATCH_MAX;
 use crate::{Config, Message};
 
 /// What must survive a power cut whatever the keyspace's durability: the newest leadership that
@@ -30,6 +31,8 @@ pub(crate) struct HardState {
     pub(crate) vote: Option<NodeId>,
     /// What this replica may have promised besides.
     pub(crate) amnesia: Amnesia,
+    /// Changes of the members up to here cannot be taken back.
+    pub(crate) settled: Lsn,
 }
 
 /// The first version, which had no elections.
@@ -45,6 +48,15 @@ struct HardStateV2 {
     epoch: LeaderEpoch,
     leader: Option<NodeId>,
     vote: Option<NodeId>,
+}
+
+/// The third version, in which members never changed.
+#[derive(Deserialize)]
+struct HardStateV3 {
+    epoch: LeaderEpoch,
+    leader: Option<NodeId>,
+    vote: Option<NodeId>,
+    amnesia: Amnesia,
 }
 
 impl HardState {
@@ -68,7 +80,21 @@ impl HardState {
                 let old = Self::of(epoch, leader);
                 Some(Self { vote, ..old })
             }
-            3 => postcard::from_bytes(rest).ok(),
+            3 => {
+                let HardStateV3 {
+                    epoch,
+                    leader,
+                    vote,
+                    amnesia,
+                } = postcard::from_bytes(rest).ok()?;
+                let old = Self::of(epoch, leader);
+                Some(Self {
+                    vote,
+                    amnesia,
+                    ..old
+                })
+            }
+            4 => postcard::from_bytes(rest).ok(),
             _ => None,
         }
     }
@@ -85,7 +111,7 @@ impl HardState {
     /// `version u8 | postcard`.
     pub(crate) fn encode(self) -> Bytes {
         // Serialising a flat struct into a growing vector has no failure path.
-        let mut bytes = vec![3];
+        let mut bytes = vec![4];
         bytes.extend(postcard::to_stdvec(&self).unwrap_or_default());
         bytes.into()
     }
@@ -98,12 +124,19 @@ pub(crate) struct State {
     pub(crate) me: NodeId,
     pub(crate) descriptor: Arc<Descriptor>,
     pub(crate) config: Config,
+    /// This node's disk.
+    pub(crate) incarnation: Incarnation,
     /// Drawn anew at each boot.
     pub(crate) boot: u64,
     pub(crate) hard: HardState,
     /// The disk was empty, and the group may be older than it: whatever is written down first says
-    /// that promises may be forgotten, for the disk is not empty any more after that.
-    pub(crate) is_unproven: bool,
+    /// what may be forgotten, for the disk is not empty any more after that.
+    pub(crate) unproven: Amnesia,
+    /// The log was empty when the replica started, and nothing is damaged: this disk has never taken
+    /// part.
+    pub(crate) is_blank: bool,
+    /// The newest leadership that knows this replica by its disk.
+    pub(crate) welcomed: LeaderEpoch,
     /// The log operation that wrote the hard state.
     hard_seq: LogSeq,
     durable_seq: LogSeq,
@@ -135,6 +168,7 @@ pub(crate) struct Origin {
     pub(crate) me: NodeId,
     pub(crate) descriptor: Arc<Descriptor>,
     pub(crate) config: Config,
+    pub(crate) incarnation: Incarnation,
     pub(crate) boot: u64,
     pub(crate) hard: HardState,
     pub(crate) applied: Lsn,
@@ -151,9 +185,12 @@ impl State {
             me: origin.me,
             descriptor: origin.descriptor,
             config: origin.config,
+            incarnation: origin.incarnation,
             boot: origin.boot,
             hard: origin.hard,
-            is_unproven: false,
+            unproven: Amnesia::None,
+            is_blank: false,
+            welcomed: LeaderEpoch::NONE,
             hard_seq: LogSeq(0),
             durable_seq: LogSeq(0),
             log,
@@ -219,9 +256,10 @@ impl State {
     /// [`is_established`](Self::is_established).
     pub(crate) fn establish(&mut self, mut hard: HardState, fx: &mut Effects<Message>) {
         assert!(hard.epoch >= self.hard.epoch, "epochs never go back");
-        if self.is_unproven && hard.amnesia == Amnesia::None {
-            hard.amnesia = Amnesia::Unknown;
+        if hard.amnesia == Amnesia::None {
+            hard.amnesia = self.unproven;
         }
+        hard.settled = hard.settled.max(self.hard.settled);
         self.hard = hard;
         self.hard_seq = fx.log(LogOp::HardState(hard.encode()));
     }
@@ -238,6 +276,7 @@ impl State {
             leader,
             vote: self.hard.vote.filter(|_| epoch == self.hard.epoch),
             amnesia: self.hard.amnesia,
+            settled: self.hard.settled,
         };
         self.establish(hard, fx);
     }
@@ -269,6 +308,7 @@ impl State {
             return;
         }
         let mut begins_epoch = false;
+        let mut changes = 0;
         for entry in self
             .log
             .window()
@@ -276,9 +316,10 @@ impl State {
             .into_iter()
             .flatten()
         {
-            if entry.last_lsn() > upto {
+            if entry.last_lsn() > upto || changes == BATCH_MAX {
                 break;
             }
+            changes += usize::from(entry.kind == EntryKind::Config);
             assert_eq!(entry.first, self.applied.next(), "entries apply in order");
             self.applied = entry.last_lsn();
             if self.visible_history.starts().last().map(|start| start.0) != Some(entry.epoch) {
@@ -288,10 +329,11 @@ impl State {
             self.journal.applied(entry, fx);
             fx.apply.push(entry.clone());
         }
-        if begins_epoch {
-            fx.frontier = postcard::to_stdvec(&self.visible_history)
-                .ok()
-                .map(Bytes::from);
+        if changes > 0 {
+            self.settle_members(fx);
+        }
+        if begins_epoch || changes > 0 {
+            fx.frontier = Some(self.frontier());
         }
         self.log.evict(self.applied);
     }
@@ -336,10 +378,17 @@ mod tests {
             leader: None,
             vote: Some(NodeId(2)),
             amnesia: Amnesia::Bounded,
+            settled: Lsn(9),
         };
         let bytes = state.encode();
-        assert_eq!(bytes.as_ref(), [3, 3, 0, 1, 2, 2]);
+        assert_eq!(bytes.as_ref(), [4, 3, 0, 1, 2, 2, 9]);
         assert_eq!(HardState::decode(&bytes), Some(state));
+        let state = HardState {
+            settled: Lsn(0),
+            ..state
+        };
+        let before = Bytes::from_static(&[3, 3, 0, 1, 2, 2]);
+        assert_eq!(HardState::decode(&before), Some(state));
         let before = Bytes::from_static(&[2, 3, 0, 1, 2]);
         let expected = HardState {
             amnesia: Amnesia::None,

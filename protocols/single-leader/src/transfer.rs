@@ -51,6 +51,11 @@ impl Transfer {
         self.under_way.map(|handover| handover.to)
     }
 
+    /// Whether somebody was asked to take over in this leadership.
+    pub(crate) const fn has_asked(&self) -> bool {
+        self.has_asked
+    }
+
     /// Whether another leader may be elected although this one is heard.
     pub(crate) fn ends_leases(&self) -> bool {
         self.has_asked && !planted(Bug::LeaseOutlivesTransfer)
@@ -103,7 +108,7 @@ impl SingleLeader {
         let hard = &self.state.hard;
         let is_wanted = hard.epoch == wish.epoch && hard.leader == Some(from);
         let is_able =
-            self.is_voter() && !self.is_amnesiac() && self.state.log.last().lsn >= wish.upto;
+            self.state.is_voter() && !self.is_amnesiac() && self.state.log.last().lsn >= wish.upto;
         if self.election.is_some() && is_wanted && is_able {
             self.await_leader(now.mono, fx);
             let epoch = self.state.hard.epoch.next();

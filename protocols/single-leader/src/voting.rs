@@ -36,6 +36,14 @@ impl SingleLeader {
             }
         };
         let own = state.log.last();
+        // A candidate that misses a change of the members may count votes of a group that is no more. Its log
+        // tells, except when losses are accepted: then the voter looks at the change alone.
+        let changed = state.log.roll().at();
+        let is_behind_members =
+            (request.last.epoch, request.last.lsn) < (changed.epoch, changed.lsn);
+        if request.stage == Stage::Forced && is_behind_members {
+            return false;
+        }
         let is_as_new = (request.last.epoch, request.last.lsn) >= (own.epoch, own.lsn)
             || request.stage == Stage::Forced
             || planted(Bug::VoteForOlderLog)

@@ -2,11 +2,13 @@
 
 use repertoire_core::sabotage::{Bug, planted};
 use repertoire_core::{
-    Effects, Entry, EntryId, EntryKind, Error, ErrorKind, Fate, LeaderEpoch, Proposal, ProposalId,
+    Acks, Effects, Entry, EntryId, EntryKind, Error, ErrorKind, Fate, LeaderEpoch, Proposal,
+    ProposalId,
 };
 
 use crate::Message;
-use crate::leading::Leading;
+use crate::electorate::former_copies;
+use crate::leading::{Leading, Pending};
 use crate::replica::{Part, SingleLeader};
 use crate::state::State;
 
@@ -80,10 +82,15 @@ impl Leading {
         let voters = self.followers.iter().filter(|follower| follower.is_voter);
         self.tally
             .refresh(own, voters.map(|follower| follower.durable));
+        if self.former_voters.is_some() {
+            let former = self.followers.iter().filter(|follower| follower.was_voter);
+            self.former_tally
+                .refresh(own, former.map(|follower| follower.durable));
+        }
         if planted(Bug::VisibleBeforeAcked) && self.is_active() {
             state.apply_upto(state.log.last().lsn, fx);
         }
-        let reached = self.reached(state.hard.epoch);
+        let reached = self.reached(state.hard.epoch, state.descriptor.options.acks);
         let Some(last) = reached
             .checked_sub(1)
             .and_then(|index| self.pending.get(index))
@@ -91,6 +98,12 @@ impl Leading {
             return;
         };
         state.apply_upto(last.last, fx);
+        // A batch makes only so many changes of the members visible; the next one goes on.
+        let visible = state.applied;
+        let reached = self.pending.iter().take(reached);
+        let reached = reached
+            .take_while(|pending| pending.last <= visible)
+            .count();
         let tally = &self.tally;
         let mut acked: Option<(ProposalId, u8)> = None;
         for done in self.pending.drain(..reached) {
@@ -113,10 +126,10 @@ impl Leading {
     /// How many pending entries may become visible: the longest prefix of which each entry has the
     /// copies that it asks for, and whose last one was made in this epoch (Raft §5.4.2, figure 8:
     /// copies of an older entry alone do not protect it).
-    fn reached(&self, epoch: LeaderEpoch) -> usize {
+    fn reached(&self, epoch: LeaderEpoch, keyspace: Acks) -> usize {
         let mut reached = 0;
         for (index, pending) in self.pending.iter().enumerate() {
-            if !self.tally.is_satisfied(pending.last, pending.acks) {
+            if !self.has_copies(pending, keyspace) {
                 if planted(Bug::AckOvertakesPrefix) {
                     continue;
                 }
@@ -129,6 +142,17 @@ impl Leading {
         reached
     }
     // ANCHOR_END: reached
+
+    /// Whether an entry has the copies that it asks for; while a change of the members may be taken
+    /// back, also enough among the former voters.
+    fn has_copies(&self, pending: &Pending, keyspace: Acks) -> bool {
+        let is_held = |former| {
+            let copies = former_copies(former, pending.acks, keyspace);
+            pending.last <= self.former_tally.held_by(copies)
+        };
+        self.tally.is_satisfied(pending.last, pending.acks)
+            && self.former_voters.is_none_or(is_held)
+    }
 }
 
 impl SingleLeader {

@@ -15,8 +15,8 @@ use std::time::Duration;
 use goldenscript::{Command, Context, Runner};
 use harness::{Cluster, descriptor};
 use repertoire_core::{
-    Acks, Durability, EntryId, Lag, LeaderEpoch, Lsn, PeerEvent, Position, Promotion, ReadLevel,
-    Role,
+    Acks, Durability, EntryId, Incarnation, Lag, LeaderEpoch, Lsn, MemberChange, NodeId, PeerEvent,
+    Position, Promotion, Protocol, ReadLevel, Role,
 };
 
 /// Runs the commands of one script.
@@ -190,6 +190,21 @@ impl Story {
             "release" => cluster.node_mut(id).is_held = false,
             "sync" => drop(cluster.sync(id)),
             "crash" => cluster.crash(id, 0),
+            // A node that has no replica yet starts one.
+            "join" => cluster.join(id),
+            // The catalogue has learned from this node who belongs to the group.
+            "mirror" => cluster.mirror(id),
+            "members" => {
+                let machine = cluster.node(id).machine.as_ref().ok_or("it is down")?;
+                let view = machine.members().ok_or("no members")?;
+                let state = if view.is_settled {
+                    "settled"
+                } else {
+                    "may be taken back"
+                };
+                let shown = harness::show::members(&view.membership);
+                cluster.note(id, &format!("goes by {shown}, {state}"));
+            }
             "wipe" => cluster.wipe(id),
             "boot" => cluster.boot(id),
             "checkpoint" => cluster.checkpoint(id),
@@ -223,6 +238,26 @@ impl Runner for Story {
             "heal" => self.cluster()?.cut.clear(),
             "snapshot-arrives" => self.cluster()?.transfer(true),
             "snapshot-fails" => self.cluster()?.transfer(false),
+            // `add LEADER NODE [replaces=OTHER] [disk=NUMBER]`
+            "add" => {
+                let (leader, node) = (number()?, number()?);
+                let replaces = args.take_key("replaces");
+                let replaces = replaces.map(str::parse).transpose()?.map(NodeId);
+                let disk = args.take_key("disk").map(str::parse).transpose()?;
+                let known = self.cluster()?.disk_of(node);
+                let change = MemberChange::Add {
+                    node: NodeId(node),
+                    incarnation: disk.map_or(known, Incarnation),
+                    votes: true,
+                    replaces,
+                };
+                self.cluster()?.change_members(leader, &change);
+            }
+            "remove" => {
+                let (leader, node) = (number()?, NodeId(number()?));
+                self.cluster()?
+                    .change_members(leader, &MemberChange::Remove { node });
+            }
             "transfer" => {
                 let (from, to) = (number()?, number()?);
                 self.cluster()?.hand_over(from, to);
@@ -239,7 +274,7 @@ impl Runner for Story {
                 self.read(node, level)?;
             }
             verb @ ("hold" | "release" | "sync" | "crash" | "wipe" | "boot" | "checkpoint"
-            | "appoint") => {
+            | "appoint" | "join" | "members" | "mirror") => {
                 self.node(verb, number()?)?;
             }
             verb => self.link(verb, number()?, number()?)?,

@@ -28,13 +28,12 @@ pub fn nothing_comes_of_what_was_not_asked<P: Protocol>(descriptor: &Descriptor,
         }
         for said in rig.heard.clone() {
             let message = must(P::Message::decode(said), "decoding what a replica said");
+            let what = format!("a stranger's {message:?}");
             let input = Input::Message {
                 from: STRANGER,
                 message,
             };
-            quietly(&mut rig, node, "a stranger's message", |rig| {
-                rig.step(node, input)
-            });
+            quietly(&mut rig, node, &what, |rig| rig.step(node, input));
         }
         quietly(&mut rig, node, "a wish that a stranger lead", |rig| {
             let answer = rig.transfer(node, STRANGER);

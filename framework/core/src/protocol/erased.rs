@@ -7,7 +7,7 @@
 use super::{
     Appointment, Boot, Effects, Encoded, Input, Promotion, Protocol, Status, Vitals, WireMessage,
 };
-use crate::{EntryId, Error, Journal, NodeId, Now, Settlement};
+use crate::{EntryId, Error, Journal, MemberChange, MembershipView, NodeId, Now, Settlement};
 
 /// What a driver runs.
 pub trait Machine: Send + Sized {
@@ -41,6 +41,20 @@ pub trait Machine: Send + Sized {
         promotion: Promotion,
         fx: &mut Effects<Self::Message>,
     ) -> Result<Appointment, Error>;
+
+    /// See [`Protocol::change_members`].
+    ///
+    /// # Errors
+    /// Its errors.
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Self::Message>,
+    ) -> Result<(), Error>;
+
+    /// See [`Protocol::members`].
+    fn members(&self) -> Option<MembershipView>;
 
     /// See [`Protocol::discards`].
     fn discards(&self) -> Option<&Journal>;
@@ -87,6 +101,19 @@ impl<P: Protocol> Machine for P {
         fx: &mut Effects<P::Message>,
     ) -> Result<Appointment, Error> {
         Protocol::promote(self, now, promotion, fx)
+    }
+
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<P::Message>,
+    ) -> Result<(), Error> {
+        Protocol::change_members(self, now, change, fx)
+    }
+
+    fn members(&self) -> Option<MembershipView> {
+        Protocol::members(self)
     }
 
     fn discards(&self) -> Option<&Journal> {
@@ -136,6 +163,20 @@ pub trait DynProtocol: Send {
         fx: &mut Effects<Encoded>,
     ) -> Result<Appointment, Error>;
 
+    /// See [`Protocol::change_members`].
+    ///
+    /// # Errors
+    /// Its errors.
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Encoded>,
+    ) -> Result<(), Error>;
+
+    /// See [`Protocol::members`].
+    fn members(&self) -> Option<MembershipView>;
+
     /// See [`Protocol::discards`].
     fn discards(&self) -> Option<&Journal>;
 
@@ -178,6 +219,19 @@ impl Machine for ErasedMachine {
         fx: &mut Effects<Encoded>,
     ) -> Result<Appointment, Error> {
         self.0.promote(now, promotion, fx)
+    }
+
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Encoded>,
+    ) -> Result<(), Error> {
+        self.0.change_members(now, change, fx)
+    }
+
+    fn members(&self) -> Option<MembershipView> {
+        self.0.members()
     }
 
     fn discards(&self) -> Option<&Journal> {
@@ -250,6 +304,21 @@ impl<P: Protocol> DynProtocol for Erased<P> {
         let result = self.protocol.promote(now, promotion, &mut self.fx);
         fx.absorb(&mut self.fx, WireMessage::encode);
         result
+    }
+
+    fn change_members(
+        &mut self,
+        now: Now,
+        change: &MemberChange,
+        fx: &mut Effects<Encoded>,
+    ) -> Result<(), Error> {
+        let result = self.protocol.change_members(now, change, &mut self.fx);
+        fx.absorb(&mut self.fx, WireMessage::encode);
+        result
+    }
+
+    fn members(&self) -> Option<MembershipView> {
+        self.protocol.members()
     }
 
     fn discards(&self) -> Option<&Journal> {

@@ -16,6 +16,8 @@ pub(crate) struct Workload {
     pub(crate) keys: u16,
     /// Replicas that count for acknowledgements.
     pub(crate) voters: usize,
+    /// Whether their number changes: then writes ask for what any group of them can give.
+    pub(crate) churns: bool,
     /// Those of them that writes may count on.
     pub(crate) up: usize,
     /// Copies that every write asks for: with fewer, a failover may lose it.
@@ -50,7 +52,11 @@ impl Workload {
         let acks = (!is_read && rng.one_in(3)).then(|| {
             let drawn = draw_acks(self.voters, self.up, rng);
             let is_kept = drawn.copies(self.voters) >= self.copies_min;
-            if is_kept { drawn } else { Acks::Majority }
+            if is_kept && !self.churns {
+                drawn
+            } else {
+                Acks::Majority
+            }
         });
         Op {
             client: number,

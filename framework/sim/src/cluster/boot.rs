@@ -90,7 +90,7 @@ impl<C: Cast> World<'_, C> {
         }
     }
 
-    fn start_replica(&mut self, n: usize, g: usize) {
+    pub(super) fn start_replica(&mut self, n: usize, g: usize) {
         let id = self.plan.groups[g].id;
         let Some(log) = &self.nodes[n].log.store else {
             return;
@@ -133,7 +133,7 @@ impl<C: Cast> World<'_, C> {
         let applied = start.engine.applied().clone();
         let boot = HostBoot {
             group: group.id,
-            descriptor: Arc::clone(&group.descriptor),
+            descriptor: Arc::clone(&self.known[g].operated.mirror),
             me: node_id(n),
             incarnation: self.nodes[n].incarnation,
             instance: InstanceGen(u64::from(self.nodes[n].boot)),

@@ -66,6 +66,8 @@ pub(crate) enum Event {
     Expiry { group: u8 },
     /// Somebody wants another leader.
     Wish,
+    /// The operator looks after the members.
+    Members,
     /// A fault of a kind strikes.
     Strike(Fault),
     /// A fault ends.

@@ -161,6 +161,8 @@ impl<C: Cast> Replica<C> {
 pub(crate) struct Node<C: Cast> {
     pub(crate) clock: NodeClock,
     pub(crate) incarnation: Incarnation,
+    /// The disk that it had at first.
+    pub(crate) founded: Incarnation,
     /// Number of starts; zero before the first.
     pub(crate) boot: u32,
     pub(crate) is_up: bool,
@@ -194,10 +196,11 @@ impl<C: Cast> Node<C> {
         let replicas = plan
             .groups
             .iter()
-            .map(|group| Replica::new(group.members.contains(&index)));
+            .map(|group| Replica::new(group.founders.contains(&index)));
         Self {
             clock: NodeClock::new(rng.below(1 << 50), skew),
             incarnation: Incarnation(incarnation),
+            founded: Incarnation(incarnation),
             boot: 0,
             is_up: false,
             booted_at: 0,

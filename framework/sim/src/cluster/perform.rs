@@ -13,7 +13,7 @@ use crate::clock::{MILLI, Nanos};
 use crate::fault::kind::{Fault, Shape};
 use crate::invariants::durable_ack::{self, Copy};
 use crate::invariants::log_matching::Place;
-use crate::invariants::{discarded, order, prefix_reads};
+use crate::invariants::{discarded, membership, order, prefix_reads};
 use crate::plan::node_index;
 use crate::sometimes::Situation;
 use crate::watch::Content;
@@ -38,9 +38,12 @@ impl<C: Cast> World<'_, C> {
         host.output().append_to(&mut out);
         self.absorb_tape(n, g);
         self.inspect(n, g);
+        // Before and after: what became visible may be trimmed in the same breath.
+        self.note_members(n, g);
         self.perform_log(n, g, &mut out);
         let replica = &mut self.nodes[n].replicas[g];
         replica.applied = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
+        self.note_members(n, g);
         self.perform_lanes(n, g, &mut out);
         self.scratch = Some(out);
         self.turn_log(n);
@@ -52,6 +55,17 @@ impl<C: Cast> World<'_, C> {
     }
 
     /// Carries out all lanes but the log's. Most of them are empty most of the time.
+    /// Notes the changes of the members that this replica has applied.
+    fn note_members(&mut self, n: usize, g: usize) {
+        if !self.plan.groups[g].churns() {
+            return;
+        }
+        let replica = &self.nodes[n].replicas[g];
+        let Some(host) = &replica.host else { return };
+        let changes = &mut self.known[g].changes;
+        changes.note_visible(&replica.ordered, host.applied().lsn.0);
+    }
+
     fn perform_lanes(&mut self, n: usize, g: usize, out: &mut HostOutput<Said<C>>) {
         if !out.jobs.is_empty() {
             self.nodes[n].replicas[g].jobs.extend(out.jobs.drain(..));
@@ -126,6 +140,13 @@ impl<C: Cast> World<'_, C> {
             let log = &mut self.known[g].log;
             let ordered = &replica.ordered;
             log.judge(at, &op.op, ordered, (applied, epoch), &mut self.findings);
+            if let LogOp::Append { entry, .. } = &op.op {
+                let known = &mut self.known[g];
+                let own = replica.host.as_ref().map_or(0, |host| host.applied().lsn.0);
+                let visible = known.canon.end().max(own);
+                let findings = &mut self.findings;
+                known.changes.judge(at, entry, ordered, visible, findings);
+            }
             match &op.op {
                 LogOp::Truncate { last, .. } if last.0 < replica.ordered.last() => {
                     self.reached.note(Situation::SuffixTruncated);
@@ -295,7 +316,12 @@ impl<C: Cast> World<'_, C> {
             Outcome::Written { ack, .. } => {
                 let group = &self.plan.groups[g];
                 let acks = op.acks.unwrap_or(group.descriptor.options.acks);
-                let promised = acks.copies(group.members.len());
+                let view = self.nodes[n].replicas[g].host.as_ref();
+                let view = view.filter(|_| group.churns()).and_then(Host::members);
+                let promised = match &view {
+                    Some(view) => membership::promised(acks, view),
+                    None => acks.copies(group.members.len()),
+                };
                 let copies = self.nodes.iter().map(|node| {
                     let replica = &node.replicas[g];
                     Copy {
@@ -305,6 +331,16 @@ impl<C: Cast> World<'_, C> {
                     }
                 });
                 durable_ack::judge(g, ack, promised, copies, &mut self.findings);
+                if let Some(view) = view {
+                    let at = Place { node: n, group: g };
+                    let holds = |node: u64| {
+                        let log = &self.nodes[node as usize - 1].replicas[g].log;
+                        log.durable.holds(ack.position) || log.rotten.holds(ack.position)
+                    };
+                    let findings = &mut self.findings;
+                    let needed = membership::protecting(acks, &view);
+                    membership::judge_ack(at, ack.position, needed, &view, holds, findings);
+                }
             }
             Outcome::Answered { position, answer } => {
                 let Position::Entry(position) = *position else {

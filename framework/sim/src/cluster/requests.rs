@@ -48,7 +48,8 @@ impl<C: Cast> World<'_, C> {
         let g = client.plan.group;
         let workload = Workload {
             keys: self.plan.keys,
-            voters: self.plan.groups[g].members.len(),
+            voters: self.plan.groups[g].founders.len(),
+            churns: self.plan.groups[g].churns(),
             up: self.plan.up(g),
             copies_min: self.plan.groups[g].copies_min(&self.plan.faults),
             wall_ms: self.nodes[0].clock.now(time).wall.0,

@@ -98,6 +98,12 @@ impl<C: Cast> World<'_, C> {
                         status.snapshot_lsn.0,
                         host.writes_in_flight()
                     );
+                    if let Some(view) = host.members().filter(|_| self.plan.groups[g].churns()) {
+                        let members = view.membership.members().iter();
+                        let members: Vec<_> = members.map(|m| (m.node.0 - 1, m.role)).collect();
+                        let settled = if view.is_settled { "settled" } else { "open" };
+                        let _ = write!(words, ", members {members:?} {settled} at {}", view.at);
+                    }
                 } else if replica.is_member {
                     let _ = write!(words, ", node {n} is down");
                 }

@@ -62,6 +62,7 @@ impl<C: Cast> World<'_, C> {
             | Event::Expiry { .. }
             | Event::Wish
             | Event::Controller { .. }
+            | Event::Members
             | Event::Strike(_)
             | Event::Undo(_) => return None,
         };
@@ -134,6 +135,7 @@ impl<C: Cast> World<'_, C> {
             Event::Expiry { group } => self.on_expiry(usize::from(group)),
             Event::Wish => self.on_wish(),
             Event::Controller { group } => self.on_controller(usize::from(group)),
+            Event::Members => self.on_operator(),
             Event::Strike(kind) => self.strike(kind),
             Event::Undo(slot) => self.on_undo(slot),
         }

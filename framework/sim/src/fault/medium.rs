@@ -10,6 +10,7 @@ use crate::cluster::{Node, Replica, SnapshotDesk, World};
 use crate::config::subject;
 use crate::plan::GroupPlan;
 use crate::rng::Rng;
+use crate::sometimes::Situation;
 
 /// Places that are looked at for one where something is written.
 const PLACES: u64 = 16;
@@ -34,6 +35,9 @@ impl<C: Cast> World<'_, C> {
         if self.is_needed(n) || !self.all_say(n, C::can_repair) || !self.others_remember(n) {
             return;
         }
+        if self.plan.churn.is_some() {
+            return self.lose_disk(n);
+        }
         if self.nodes[n].is_rotting {
             // Two flips can look just like a torn tail. Only a start finds one, so the node is
             // restarted instead of struck twice.
@@ -46,6 +50,42 @@ impl<C: Cast> World<'_, C> {
             self.flip_a_bit(n, &mut rng);
         }
         *self.chance(Fault::BitRot) = rng;
+    }
+
+    /// A member loses its disk, where the others can vote it out: while all of them are there, are
+    /// enough without it, and no change of the members is under way.
+    fn lose_disk(&mut self, n: usize) {
+        // Of a change that is on its way the leader itself may not know yet whether it comes.
+        let hosts = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.replicas[0].host.as_ref());
+        let views: Vec<_> = hosts.filter_map(Host::members).collect();
+        let is_calm = views.iter().all(|view| view.is_settled);
+        let Some((_, view)) = self.newest_view(0).filter(|_| is_calm) else {
+            return;
+        };
+        if views.iter().any(|other| other.at.lsn > view.at.lsn) {
+            return;
+        }
+        let is_member = view.membership.member(crate::plan::node_id(n)).is_some();
+        // Who is down may hold a change that the others have not heard of, and bring it back.
+        let is_there = |member: &repertoire_core::GroupMember| {
+            let n = crate::plan::node_index(member.node);
+            self.nodes[n].replicas[0].host.is_some()
+        };
+        let is_whole = view.membership.members().iter().all(is_there);
+        let mut nodes = 0..self.nodes.len();
+        let is_lost = nodes.any(|other| self.is_lost(other, &view));
+        // A group that waits for a copy of every voter takes no changes of the members either.
+        let is_small = view.membership.voters().count() <= self.voters_min().max(2);
+        if !is_member || !is_whole || is_lost || is_small {
+            return;
+        }
+        let mut rng = self.chance(Fault::BitRot).clone();
+        self.replace_disk(n, &mut rng);
+        *self.chance(Fault::BitRot) = rng;
+        self.reached.note(Situation::MemberWiped);
     }
 
     /// Where leaders are elected, a copy or a vote may be lost only while nobody else lacks one: what

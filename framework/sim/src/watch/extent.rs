@@ -30,6 +30,8 @@ impl Extent {
 
     fn truncate(&mut self, last: u64) {
         self.last = self.last.min(last);
+        // What is cut off below a snapshot's position is held no more, whatever the snapshot held.
+        self.base = self.base.min(last);
         self.runs.retain(|run| run.1 <= last);
     }
 
@@ -40,9 +42,26 @@ impl Extent {
         (self.base, self.last) = (base.lsn.0, base.lsn.0);
     }
 
+    /// Recovery found the log to end with `last`: at a place where it was before, or nobody knows what it
+    /// holds below.
+    pub(crate) fn fall_back(&mut self, last: EntryId) {
+        let was_there = (self.base..=self.last).contains(&last.lsn.0)
+            && last.lsn.0 > 0
+            && self.epoch_at(last.lsn.0) == last.epoch.0;
+        if was_there {
+            self.truncate(last.lsn.0);
+        } else {
+            self.reset(last);
+        }
+    }
+
     /// Whether the record of that name is held, in the log or in the snapshot below it.
     pub(crate) fn holds(&self, id: EntryId) -> bool {
         id.lsn.0 <= self.base || (id.lsn.0 <= self.last && self.epoch_at(id.lsn.0) == id.epoch.0)
+    }
+
+    pub(crate) const fn base(&self) -> u64 {
+        self.base
     }
 
     pub(crate) const fn last(&self) -> u64 {

@@ -70,7 +70,7 @@ impl LogStates {
         }
         self.since_sync.clear();
         if (self.written.last(), self.written.last_epoch()) != (last.lsn.0, last.epoch.0) {
-            self.written.reset(last);
+            self.written.fall_back(last);
         }
         self.durable.clone_from(&self.written);
         // A full disk puts off writing down what recovery has found.
@@ -98,7 +98,7 @@ impl LogStates {
             self.written.recovered(last.lsn.0);
         }
         if !found(&self.written) {
-            self.written.reset(last);
+            self.written.fall_back(last);
         }
         self.since_sync.clear();
         self.durable.clone_from(&self.written);

@@ -333,6 +333,7 @@ fn described(message: &Message) -> Option<String> {
         Message::BlankVote(vote) => format!("no vote in epoch {}", vote.epoch.0),
         Message::TakeOver(wish) => format!("take over from epoch {}", wish.epoch.0),
         Message::Quiesce(_) => "will be silent".to_owned(),
+        Message::Welcome(_) => "knows it by its disk".to_owned(),
         // On empty disks; it would hide what a figure is about.
         Message::RecoveryRequest(_) | Message::RecoveryAnswer(_) => return None,
     })

@@ -18,10 +18,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use repertoire_core::{
-    Acks, Boot, Descriptor, Effects, EntryId, Fate, FormatTag, GroupId, Incarnation, Input,
-    InstanceGen, KeyspaceId, LogSeq, Lsn, Mono, NodeId, Now, PeerEvent, Promotion, Proposal,
-    ProposalId, Protocol, ReadLevel, ReadVerdict, Role, SnapshotOrder, Status, Ticket, Wall,
-    WireMessage,
+    Acks, Boot, Descriptor, Effects, EntryId, Fate, FormatTag, GroupId, GroupMember, Incarnation,
+    Input, InstanceGen, KeyspaceId, LogSeq, Lsn, MemberChange, MemberRole, Mono, NodeId, Now,
+    PeerEvent, Promotion, Proposal, ProposalId, Protocol, ReadLevel, ReadVerdict, ReplicaRole,
+    ReplicaSpec, Role, SnapshotOrder, Status, Ticket, Wall, WireMessage,
 };
 use repertoire_single_leader::{Message, SingleLeader};
 
@@ -39,6 +39,8 @@ pub(crate) struct Node {
     logged: LogSeq,
     timers: BTreeMap<u64, Mono>,
     boots: u64,
+    /// Disks that it has had before this one.
+    disks: u64,
     proposals: u64,
     placed: BTreeMap<u64, EntryId>,
     asked: BTreeMap<u64, Acks>,
@@ -46,6 +48,26 @@ pub(crate) struct Node {
     pub(crate) is_held: bool,
     /// Whether input is collected instead of being flushed at once.
     pub(crate) is_batching: bool,
+}
+
+impl Node {
+    fn new() -> Self {
+        Self {
+            machine: None,
+            disk: Disk::default(),
+            engine: Engine::default(),
+            fx: Effects::default(),
+            logged: LogSeq(0),
+            timers: BTreeMap::new(),
+            boots: 0,
+            disks: 0,
+            proposals: 0,
+            placed: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            is_held: false,
+            is_batching: false,
+        }
+    }
 }
 
 /// A write that was acknowledged: what must not be lost, and how many copies were promised.
@@ -97,26 +119,56 @@ impl Cluster {
             counts: BTreeMap::new(),
         };
         for id in &ids {
-            let node = Node {
-                machine: None,
-                disk: Disk::default(),
-                engine: Engine::default(),
-                fx: Effects::default(),
-                logged: LogSeq(0),
-                timers: BTreeMap::new(),
-                boots: 0,
-                proposals: 0,
-                placed: BTreeMap::new(),
-                asked: BTreeMap::new(),
-                is_held: false,
-                is_batching: false,
-            };
-            cluster.nodes.insert(*id, node);
+            cluster.nodes.insert(*id, Node::new());
         }
         for id in ids {
             cluster.boot(id);
         }
         cluster
+    }
+
+    /// A node without a replica joins the cluster; a member that the group adds.
+    pub(crate) fn join(&mut self, id: u64) {
+        self.nodes.entry(id).or_insert_with(Node::new);
+        self.boot(id);
+    }
+
+    /// Somebody wants other members.
+    pub(crate) fn change_members(&mut self, id: u64, change: &MemberChange) {
+        let now = self.at();
+        let node = self.node_mut(id);
+        let Some(machine) = &mut node.machine else {
+            return;
+        };
+        if let Err(error) = Protocol::change_members(machine, now, change, &mut node.fx) {
+            self.note(id, &format!("refuses: {error}"));
+        }
+        self.flush(id);
+    }
+
+    /// The next boots find the members in their descriptor that this node goes by.
+    pub(crate) fn mirror(&mut self, id: u64) {
+        let machine = self.node(id).machine.as_ref().expect("a node that is up");
+        let view = Protocol::members(machine).expect("members");
+        let spec = |member: &GroupMember| ReplicaSpec {
+            incarnation: member.incarnation,
+            role: match member.role {
+                MemberRole::Voter => ReplicaRole::Replica,
+                MemberRole::Joining | MemberRole::Learner => ReplicaRole::Learner,
+            },
+            ..ReplicaSpec::on(member.node)
+        };
+        let replicas = view.membership.members().iter().map(spec).collect();
+        let mut descriptor = self.descriptor.as_ref().clone();
+        let shard = GroupId::new(1, 0).shard;
+        descriptor.placement.shards.insert(shard, replicas);
+        self.descriptor = Arc::new(descriptor);
+    }
+
+    /// The disk that a node has now.
+    pub(crate) fn disk_of(&self, id: u64) -> Incarnation {
+        let disks = self.nodes.get(&id).map_or(0, |node| node.disks);
+        Incarnation(u128::from(disks * 100 + id))
     }
 
     pub(crate) fn node(&self, id: u64) -> &Node {
@@ -155,7 +207,7 @@ impl Cluster {
             group: GroupId::new(1, 0),
             descriptor,
             me: NodeId(id),
-            incarnation: Incarnation(u128::from(id)),
+            incarnation: Incarnation(u128::from(node.disks * 100 + id)),
             instance: InstanceGen(node.boots),
             now,
             seed: id * 1000 + node.boots,
@@ -185,6 +237,7 @@ impl Cluster {
         assert!(node.machine.is_none(), "crash it first");
         node.disk = Disk::default();
         node.engine = Engine::default();
+        node.disks += 1;
     }
 
     /// Feeds one input, and flushes unless the node collects a batch.
@@ -294,7 +347,11 @@ impl Cluster {
         // Every message crosses the wire as bytes, and comes back equal.
         let decoded = Message::decode(message.clone().encode()).expect("what we send decodes");
         assert_eq!(decoded, message, "messages survive their encoding");
-        let is_cut = self.cut.contains(&(from, to)) || self.node(to).machine.is_none();
+        let is_there = self
+            .nodes
+            .get(&to)
+            .is_some_and(|node| node.machine.is_some());
+        let is_cut = self.cut.contains(&(from, to)) || !is_there;
         let lost = if is_cut { " (lost)" } else { "" };
         self.note(from, &format!("→ n{to} {}{lost}", show::message(&message)));
         if !is_cut {
@@ -472,7 +529,9 @@ impl Cluster {
     /// Carries ordered snapshots over, or lets them fail.
     pub(crate) fn transfer(&mut self, works: bool) {
         for (from, to) in std::mem::take(&mut self.snapshots) {
-            let alive = self.node(from).machine.is_some() && self.node(to).machine.is_some();
+            let is_there = self.nodes.contains_key(&to) && self.nodes.contains_key(&from);
+            let alive =
+                is_there && self.node(from).machine.is_some() && self.node(to).machine.is_some();
             let is_cut = self.cut.contains(&(from, to));
             if !works || !alive || is_cut {
                 self.snapshots_failed(from, to);

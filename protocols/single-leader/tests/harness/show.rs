@@ -1,8 +1,8 @@
 //! Messages and effects as one short line each: the language of the scenario scripts.
 
 use repertoire_core::{
-    DISCARDS, Entry, EntryKind, ErrorKind, Fate, LogOp, LogSlice, Mark, ReadVerdict, RecordReader,
-    SnapshotOrder,
+    DISCARDS, Entry, EntryKind, ErrorKind, Fate, GroupMember, LogOp, LogSlice, Mark, MemberRole,
+    Membership, ReadVerdict, RecordReader, SnapshotOrder,
 };
 use repertoire_single_leader::Message;
 
@@ -11,9 +11,17 @@ pub(crate) fn entry(entry: &Entry) -> String {
     let text = match entry.kind {
         EntryKind::Records => text_of(entry),
         EntryKind::Barrier => "barrier".to_owned(),
-        EntryKind::Config | EntryKind::SyncSet => format!("{:?}", entry.kind),
+        EntryKind::Config => {
+            Membership::decode(&entry.body).map_or("?".to_owned(), |g| members(&g))
+        }
+        EntryKind::SyncSet => format!("{:?}", entry.kind),
     };
-    let text: String = text.chars().take(12).collect();
+    let longest = if entry.kind == EntryKind::Config {
+        60
+    } else {
+        12
+    };
+    let text: String = text.chars().take(longest).collect();
     format!("{}:{text}", entry.last())
 }
 
@@ -65,10 +73,10 @@ pub(crate) fn message(message: &Message) -> String {
         }
         Message::VoteRequest(request) => {
             let (stage, epoch) = (request.stage, request.epoch.0);
-            format!(
-                "asks for {stage:?} in epoch {epoch}, log ends at {}",
-                request.last
-            )
+            let disk = request.voter.map(|disk| format!("disk {} ", disk.0));
+            let disk = disk.unwrap_or_default();
+            let last = request.last;
+            format!("asks {disk}for {stage:?} in epoch {epoch}, log ends at {last}")
         }
         Message::Vote(vote) | Message::BlankVote(vote) => {
             let is_blank = matches!(message, Message::BlankVote(_));
@@ -86,6 +94,10 @@ pub(crate) fn message(message: &Message) -> String {
         Message::TakeOver(wish) => {
             let (epoch, upto) = (wish.epoch.0, wish.upto.0);
             format!("take over from epoch {epoch}, which ends at {upto}")
+        }
+        Message::Welcome(welcome) => {
+            let (epoch, disk) = (welcome.epoch.0, welcome.incarnation.0);
+            format!("welcomes disk {disk}, epoch {epoch}")
         }
         Message::RecoveryRequest(_) => "asks what it may have forgotten".to_owned(),
         Message::RecoveryAnswer(answer) => {
@@ -151,4 +163,21 @@ pub(crate) fn slice(slice: &LogSlice) -> String {
         LogSlice::Entries(list) => entries(list),
         LogSlice::Trimmed { base } => format!("the log trimmed up to {base}"),
     }
+}
+
+/// Voters, then those that are not, with what they wait for.
+pub(crate) fn members(group: &Membership) -> String {
+    let member = |member: &GroupMember| {
+        let sign = match member.role {
+            MemberRole::Voter => "",
+            MemberRole::Joining => "+",
+            MemberRole::Learner => "?",
+        };
+        let disk = member.incarnation.map(|disk| format!("/{}", disk.0));
+        let replaces = member.replaces.map(|node| format!(" for {}", node.0));
+        let (disk, replaces) = (disk.unwrap_or_default(), replaces.unwrap_or_default());
+        format!("{sign}{}{disk}{replaces}", member.node.0)
+    };
+    let all: Vec<String> = group.members().iter().map(member).collect();
+    format!("members({})", all.join(" "))
 }
