@@ -48,7 +48,7 @@ use elections::Elections;
 pub(crate) use event::{Event, Undo};
 use event::{LogAnswer, Parcel, ReplyOut};
 use members::Operated;
-pub(crate) use node::{Node, Replica, SnapshotDesk};
+pub(crate) use node::{Node, Replica};
 
 /// What a cast's replicas say to each other.
 type Said<C> = <<C as Cast>::Machine as Machine>::Message;

@@ -7,10 +7,8 @@ use repertoire_core::{
     Descriptor, EntryId, Host, Incarnation, MemberChange, MemberRole, Membership, MembershipView,
     ReplicaRole, ReplicaSpec, Role, ShardId,
 };
-use repertoire_segment_log::MemoryDisk;
-use repertoire_storage_faulty::FaultyDisk;
 
-use super::{Event, SnapshotDesk, World};
+use super::{Event, World};
 use crate::cast::Cast;
 use crate::clock::{MILLI, Nanos};
 use crate::plan::{node_id, node_index};
@@ -172,12 +170,8 @@ impl<C: Cast> World<'_, C> {
     fn format_node(&mut self, n: usize, rng: &mut Rng) {
         self.crash_for_a_while(n, false);
         let node = &mut self.nodes[n];
-        node.disk = Some(FaultyDisk::new(MemoryDisk::new()));
-        node.incarnation =
-            Incarnation(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()));
-        (node.has_rotted, node.is_blank) = (true, true);
+        node.take_new_disk(rng);
         for replica in &mut node.replicas {
-            replica.snapshots = SnapshotDesk::default();
             replica.log.recover_rotten(EntryId::ZERO, false);
         }
     }

@@ -190,6 +190,17 @@ pub(crate) struct Node<C: Cast> {
 }
 
 impl<C: Cast> Node<C> {
+    /// An empty disk, which is another one, takes the place of the node's own.
+    pub(crate) fn take_new_disk(&mut self, rng: &mut Rng) {
+        self.disk = Some(FaultyDisk::new(MemoryDisk::new()));
+        self.incarnation =
+            Incarnation(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()));
+        (self.has_rotted, self.is_blank) = (true, true);
+        for replica in &mut self.replicas {
+            replica.snapshots = SnapshotDesk::default();
+        }
+    }
+
     pub(crate) fn new(index: usize, plan: &Plan, rng: &mut Rng) -> Self {
         let skew = rng.below(400).cast_signed() - 200;
         let incarnation = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());

@@ -1,12 +1,12 @@
 //! Media that lose what they held: a bit flips, or the disk is replaced by an empty one.
 
-use repertoire_core::{Host, Incarnation, LogStore, Lsn, RecoveredGroup};
+use repertoire_core::{Host, LogStore, Lsn, RecoveredGroup};
 use repertoire_segment_log::{MemoryDisk, Options, SegmentLog};
 use repertoire_storage_faulty::FaultyDisk;
 
 use super::kind::{Fault, Shape};
 use crate::cast::Cast;
-use crate::cluster::{Node, Replica, SnapshotDesk, World};
+use crate::cluster::{Node, Replica, World};
 use crate::config::subject;
 use crate::plan::GroupPlan;
 use crate::rng::Rng;
@@ -125,13 +125,7 @@ impl<C: Cast> World<'_, C> {
         if node.is_up || node.is_gone {
             return;
         }
-        node.disk = Some(FaultyDisk::new(MemoryDisk::new()));
-        node.incarnation =
-            Incarnation(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()));
-        (node.has_rotted, node.is_blank) = (true, true);
-        for replica in &mut node.replicas {
-            replica.snapshots = SnapshotDesk::default();
-        }
+        node.take_new_disk(rng);
         self.tally.count(Shape::EmptyDisk);
     }
 
