@@ -78,6 +78,7 @@ impl Request {
 }
 
 impl Front {
+    // ANCHOR: reading
     /// Items as fresh as is asked for: by the leader of their shard, or by any replica in turn.
     pub(crate) fn reading(&self, request: &Request) -> Keyspace {
         if request.is_consistent() {
@@ -88,6 +89,7 @@ impl Front {
         let local = self.items.level(ReadLevel::Local);
         node.map_or(local.clone(), |node| local.at(*node))
     }
+    // ANCHOR_END: reading
 
     pub(crate) async fn get_item(&self, request: &Request) -> Result<Value, Failure> {
         request.refuse(&["AttributesToGet"])?;
