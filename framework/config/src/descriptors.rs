@@ -30,6 +30,7 @@ impl Config {
             incarnation: None,
             address: address.clone(),
             site: self.cluster.site_of(*node),
+            has_left: false,
         };
         self.cluster.nodes.iter().map(member).collect()
     }

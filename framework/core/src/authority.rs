@@ -11,6 +11,8 @@
 //! entry was made: a new leader legitimately ships entries of old epochs.
 
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -88,5 +90,15 @@ impl fmt::Debug for Incarnation {
 impl fmt::Display for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
+    }
+}
+
+impl FromStr for Incarnation {
+    type Err = ParseIntError;
+
+    /// Reads what is printed, with its first word or without.
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        let digits = text.strip_prefix("incarnation-").unwrap_or(text);
+        u128::from_str_radix(digits, 16).map(Self)
     }
 }

@@ -3,6 +3,7 @@
 mod descriptor;
 mod directory;
 mod member;
+mod mirror;
 mod placing;
 mod slots;
 

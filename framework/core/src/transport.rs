@@ -125,6 +125,13 @@ pub trait Transport: Send + Sync + 'static {
     /// Lets reading from a peer go on after a refused delivery.
     fn resume(&self, peer: NodeId);
 
+    /// A node has joined the cluster, or has another address: links to it are made and taken. Transports
+    /// that find their peers by themselves have nothing to do.
+    fn introduce(&self, _peer: NodeId, _address: &str) {}
+
+    /// A node has left the cluster: its link ends, and it is neither dialled nor let in any more.
+    fn forget(&self, _peer: NodeId) {}
+
     /// Ends all links after what is queued was sent, or `patience` has passed.
     async fn close(&self, patience: std::time::Duration);
 }

@@ -109,6 +109,8 @@ pub struct LocalCluster {
     token_keys: TokenKeys,
     hub: MemoryHub,
     addresses: Vec<SocketAddr>,
+    /// How many nodes the cluster began with.
+    founders: usize,
     keyspaces: Vec<Descriptor>,
     nodes: Vec<Option<Node>>,
     faults: BTreeMap<NodeId, FaultyTransport>,
@@ -164,6 +166,7 @@ impl LocalCluster {
         let keyspaces = std::iter::once(catalogue).chain(keyspaces).collect();
         let nodes = ids.iter().map(|_| None).collect();
         let mut cluster = Self {
+            founders: ids.len(),
             options,
             folder,
             authority,
@@ -206,6 +209,22 @@ impl LocalCluster {
             *place = Some(node);
         }
         Ok(())
+    }
+
+    /// Formats and starts one more node, which belongs to nothing yet: `repertoire_client`'s `Operator`
+    /// takes it in. Over QUIC only: elsewhere all nodes of a hub talk to each other.
+    ///
+    /// # Errors
+    /// Those of [`Node::start`], and `StorageFailed` when its folder cannot be made.
+    pub async fn add_node(&mut self) -> Result<NodeId, Error> {
+        let id = NodeId(self.options.nodes + 1);
+        self.addresses.push(free_address()?);
+        self.nodes.push(None);
+        self.options.nodes = id.0;
+        save_addresses(&self.folder.path().join(ADDRESSES), &self.addresses)?;
+        format(&self.data(id), &self.format_options(id))?;
+        self.start_node(id).await?;
+        Ok(id)
     }
 
     /// Stops a node in order.
@@ -371,7 +390,7 @@ impl LocalCluster {
         let listen = self.addresses.get(index).copied();
         let listen = listen.ok_or_else(|| Error::new(ErrorKind::Unexpected, "start a node"))?;
         let mut node = NodeOptions::new(self.data(id), listen, self.tls(&Identity::Node(id))?);
-        let all = || self.ids().zip(&self.addresses);
+        let all = || self.ids().zip(&self.addresses).take(self.founders);
         let peers = all().filter(|(other, _)| *other != id);
         node.peers = peers.map(|(other, at)| (other, at.to_string())).collect();
         node.keyspaces.clone_from(&self.keyspaces);
@@ -391,6 +410,7 @@ fn member(node: NodeId, address: SocketAddr) -> Member {
         incarnation: None,
         address: address.to_string(),
         site: Site::default(),
+        has_left: false,
     }
 }
 
@@ -412,13 +432,17 @@ fn addresses(folder: &Path, count: usize) -> Result<Vec<SocketAddr>, Error> {
     let free: Vec<_> = (0..count)
         .map(|_| free_address())
         .collect::<Result<_, _>>()?;
-    let lines: Vec<_> = free.iter().map(ToString::to_string).collect();
-    std::fs::write(&path, lines.join("\n")).map_err(|e| {
+    save_addresses(&path, &free)?;
+    Ok(free)
+}
+
+fn save_addresses(path: &Path, addresses: &[SocketAddr]) -> Result<(), Error> {
+    let lines: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    std::fs::write(path, lines.join("\n")).map_err(|e| {
         Error::new(ErrorKind::StorageFailed, "make a cluster")
             .with("file", path.display())
             .with("detail", e)
-    })?;
-    Ok(free)
+    })
 }
 
 /// Whether a folder is missing or holds nothing.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use repertoire_core::{
-    Descriptor, Durability, Error, ErrorKind, NodeId, ReplicaRole, ReplicaSpec, ShardId,
+    ConfigEpoch, Descriptor, Durability, Error, ErrorKind, NodeId, ReplicaRole, ReplicaSpec,
+    ShardId,
 };
 
 /// The protocol's name in configuration files, and of its section there.
@@ -217,7 +218,9 @@ fn validate_shard(
         let remedy = "single-leader knows the roles replica, learner and coordinator";
         return refuse("role", &format_args!("{:?}", spec.role), remedy);
     }
-    let leader = config.first_of(descriptor, shard);
+    // Who was named to lead first may have left since the keyspace was made.
+    let may_be_gone = descriptor.config_epoch > ConfigEpoch(1) && config.failover.takes_votes();
+    let leader = config.first_of(descriptor, shard).filter(|_| !may_be_gone);
     if let Some(leader) = leader.filter(|leader| descriptor.voters(shard).all(|n| n != *leader)) {
         let remedy = "name a node that holds a full replica, or leave `leader` out";
         return refuse("leader", &leader, remedy);

@@ -149,6 +149,14 @@ impl Transport for FaultyTransport {
         self.0.below.resume(peer);
     }
 
+    fn introduce(&self, peer: NodeId, address: &str) {
+        self.0.below.introduce(peer, address);
+    }
+
+    fn forget(&self, peer: NodeId) {
+        self.0.below.forget(peer);
+    }
+
     async fn close(&self, patience: Duration) {
         let held = self.0.lanes().release();
         for (to, frames) in held {

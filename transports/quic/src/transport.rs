@@ -172,6 +172,14 @@ impl Transport for QuicTransport {
         Ok(())
     }
 
+    fn introduce(&self, peer: NodeId, address: &str) {
+        self.add_peer(peer, address.to_owned());
+    }
+
+    fn forget(&self, peer: NodeId) {
+        self.remove_peer(peer);
+    }
+
     fn send(&self, to: NodeId, frames: Vec<Outgoing>) -> usize {
         match self.inner().peer(to).and_then(|peer| peer.link()) {
             Some(link) => link.send(&frames, &self.inner().counters),

@@ -15,4 +15,7 @@ pub struct Member {
     pub address: String,
     /// Its failure domain.
     pub site: Site,
+    /// It was decommissioned. Its row stays, so that nobody takes it for one that was never told of.
+    #[serde(default)]
+    pub has_left: bool,
 }

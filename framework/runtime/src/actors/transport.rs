@@ -24,6 +24,10 @@ pub(crate) enum TransportCommand {
     },
     /// Read from a peer again.
     Resume(NodeId),
+    /// A node has joined, or moved.
+    Introduce(NodeId, String),
+    /// A node has left.
+    Forget(NodeId),
 }
 
 /// Starts listening and dialling.
@@ -125,6 +129,8 @@ impl Handler<Kick> for TransportActor {
                     self.refused += (offered - sent.min(offered)) as u64;
                 }
                 TransportCommand::Resume(peer) => self.transport.resume(peer),
+                TransportCommand::Introduce(peer, at) => self.transport.introduce(peer, &at),
+                TransportCommand::Forget(peer) => self.transport.forget(peer),
             }
         }
         self.taken = taken;

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use repertoire_core::{
-    Descriptor, EntryId, Host, Incarnation, MemberChange, MemberRole, Membership, MembershipView,
-    ReplicaRole, ReplicaSpec, Role, ShardId,
+    Descriptor, EntryId, Host, Incarnation, MemberChange, MembershipView, Role, ShardId,
 };
 
 use super::{Event, World};
@@ -34,24 +33,6 @@ impl Operated {
     pub(crate) const fn new(mirror: Arc<Descriptor>) -> Self {
         Self { mirror, settled: 0 }
     }
-}
-
-/// The descriptor that mirrors a membership.
-fn mirror(descriptor: &Descriptor, group: &Membership) -> Arc<Descriptor> {
-    let replicas = group.members().iter().map(|member| ReplicaSpec {
-        incarnation: member.incarnation,
-        role: match member.role {
-            MemberRole::Voter => ReplicaRole::Replica,
-            MemberRole::Joining | MemberRole::Learner => ReplicaRole::Learner,
-        },
-        ..ReplicaSpec::on(member.node)
-    });
-    let mut mirrored = descriptor.clone();
-    mirrored
-        .placement
-        .shards
-        .insert(ShardId(0), replicas.collect());
-    Arc::new(mirrored)
 }
 
 impl<C: Cast> World<'_, C> {
@@ -136,7 +117,8 @@ impl<C: Cast> World<'_, C> {
         operated.settled = view.at.lsn.0;
         // The catalogue hears of it sooner or later.
         if rng.one_in(2) {
-            operated.mirror = mirror(&self.plan.groups[0].descriptor, &view.membership);
+            let described = &self.plan.groups[0].descriptor;
+            operated.mirror = Arc::new(described.mirroring(ShardId(0), view.membership.members()));
         }
     }
 
