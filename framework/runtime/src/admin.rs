@@ -1,6 +1,7 @@
 //! Administrative functions that are called by name; arguments and answers are JSON.
 
 pub(crate) mod discards;
+pub(crate) mod members;
 pub(crate) mod promote;
 mod replay;
 
@@ -22,6 +23,10 @@ const TRANSFER: &str = "transfer";
 
 /// The function that makes a replica of this node lead; see [`promote`].
 const PROMOTE: &str = "promote";
+
+/// The functions about who belongs to a group; see [`members`].
+const MEMBERS: &str = "members";
+const CHANGE_MEMBERS: &str = "change-members";
 
 /// The functions about discarded writes; see [`discards`].
 const DISCARDED: &str = "discarded";
@@ -83,6 +88,17 @@ pub(crate) async fn call(desk: &Desk, name: &str, args: &[u8]) -> Result<Bytes, 
             let order: promote::Promote = parse(name, args)?;
             let group = desk.group(&order.keyspace, order.shard)?;
             promote::promote(desk, group, order).await?
+        }
+        MEMBERS => {
+            let list: members::List = parse(name, args)?;
+            let group = desk.group(&list.keyspace, list.shard)?;
+            members::list(desk, group).await?
+        }
+        CHANGE_MEMBERS => {
+            let change: members::Change = parse(name, args)?;
+            let group = desk.group(&change.keyspace, change.shard)?;
+            members::change(desk, group, change.parse()?).await?;
+            return Ok(Bytes::from_static(b"{}"));
         }
         DISCARDED => {
             let list: discards::List = parse(name, args)?;

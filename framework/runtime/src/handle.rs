@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use repertoire_core::{
-    Appointment, Catalogue, Descriptor, Error, ErrorKind, GroupId, NodeId, Promotion,
+    Appointment, Catalogue, Descriptor, Error, ErrorKind, GroupId, MemberChange, NodeId, Promotion,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -160,6 +160,31 @@ impl NodeHandle {
         let described = catalogue.keyspaces().find(|d| d.id == group.keyspace);
         let name = described.map_or_else(|| group.to_string(), |d| d.name.clone());
         admin::promote::order(&self.desk(), group, name, promotion).await
+    }
+
+    /// Has this node, which leads a group, change who belongs to it. Returns once the change is begun, or
+    /// was made before: it is made when [`members`](Self::members) says that it is settled, and until
+    /// then it may be taken back by another leader. A leader that is to be removed hands over first and
+    /// says `Unavailable`: ask the next one.
+    ///
+    /// The catalogue has to place a replica on a node before it can join, and not to any more after it
+    /// was removed; `repertoire member` does all of it.
+    ///
+    /// # Errors
+    /// `UnknownKeyspace`; `NotLeader`; `Unsupported` by the protocol; `ConfigInvalid` for a change that
+    /// cannot be made, with the reason; `Conflict` while another change is under way; `Unavailable` while
+    /// too few of those that would be left can be reached, or a new leader has yet to settle.
+    pub async fn change_members(&self, group: GroupId, change: MemberChange) -> Result<(), Error> {
+        admin::members::change(&self.desk(), group, change).await
+    }
+
+    /// The members of a group as this node's replica knows them: a JSON object, documented in the book's
+    /// reference.
+    ///
+    /// # Errors
+    /// `UnknownKeyspace`; `Unsupported` where members cannot change.
+    pub async fn members(&self, group: GroupId) -> Result<serde_json::Value, Error> {
+        admin::members::list(&self.desk(), group).await
     }
 
     fn desk(&self) -> Desk {

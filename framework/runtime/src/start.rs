@@ -1,14 +1,14 @@
 //! Starting a node: recover what its disk holds, then start the actors on their threads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Arbiter, System};
 use parking_lot::Mutex;
 use repertoire_core::{
     Catalogue, Descriptor, EngineSpec, Entry, EntryId, Error, ErrorKind, GroupId, InstanceGen,
-    LoadedState, LogSlice, LogStore, Lsn, RecoveredGroup, Registry, StreamId, Transport,
-    discards::DISCARDS_BYTES_MAX, load_snapshot, read_discards, tail_start,
+    LoadedState, LogSlice, LogStore, Lsn, RecoveredGroup, Registry, ReplicaSpec, ShardId, StreamId,
+    Transport, discards::DISCARDS_BYTES_MAX, load_snapshot, read_discards, tail_start,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -127,7 +127,7 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
         ..
     } = parts;
     let store = open_snapshots(&options.data)?;
-    let catalogue = boot_catalogue(&options)?;
+    let catalogue = boot_catalogue(&options, &running.identity)?;
     let slots = recover(
         &running.identity,
         &options,
@@ -136,6 +136,9 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
         &store,
         &mut *log,
     )?;
+    let former = log.recovered().keys();
+    let former = former.filter(|group| !slots.contains_key(group)).copied();
+    let former = former.collect();
     let wiring = Wiring {
         inbox: Arc::clone(&running.inbox),
         log: Arc::new(Edge::default()),
@@ -170,7 +173,15 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
     let resolver = ResolverActor::new(Arc::clone(&wiring.resolver), Arc::clone(&wiring.inbox));
     ResolverActor::start_in_arbiter(&resolver_thread.handle(), |_| resolver);
     let identity = running.identity.clone();
-    let node = NodeActor::new(identity, options, registry, catalogue, wiring, slots).start();
+    let node = NodeActor::new(
+        identity,
+        options,
+        registry,
+        catalogue,
+        wiring,
+        (slots, former),
+    )
+    .start();
     let stopped = || Error::new(ErrorKind::Unexpected, "start the transport");
     transport
         .send(StartTransport)
@@ -204,21 +215,26 @@ fn start_log(
     LogActor::start_in_arbiter(&thread.handle(), |_| actor)
 }
 
-/// The cached catalogue, with keyspace 0 as it was formatted when there is no cache yet.
-fn boot_catalogue(options: &RuntimeOptions) -> Result<Catalogue, Error> {
+/// The cached catalogue, with keyspace 0 as it was formatted when there is no cache yet. Every node holds
+/// keyspace 0; one that the cluster was not founded with is about to be taken in.
+fn boot_catalogue(options: &RuntimeOptions, identity: &Identity) -> Result<Catalogue, Error> {
     let mut catalogue = load_catalogue(&options.data)?;
-    for descriptor in options
-        .proposed
-        .iter()
-        .filter(|d| d.id == GroupId::CATALOGUE.keyspace)
-    {
-        catalogue.insert(descriptor.clone());
+    let is_catalogue = |d: &&Descriptor| d.id == GroupId::CATALOGUE.keyspace;
+    for descriptor in options.proposed.iter().filter(is_catalogue) {
+        let (node, disk, site) = (identity.node, identity.incarnation, &identity.site);
+        let is_mine = |spec: &ReplicaSpec| spec.node == node;
+        let mut joined = descriptor.clone();
+        if !descriptor.replicas(ShardId(0)).iter().any(is_mine)
+            && let Some(it) = descriptor.expecting(ShardId(0), node, disk, site.clone())
+        {
+            joined.placement = it.placement;
+        }
+        catalogue.insert(joined);
     }
-    options
-        .members
-        .iter()
-        .cloned()
-        .for_each(|member| catalogue.insert_member(member));
+    let known: BTreeSet<_> = catalogue.members().map(|member| member.node).collect();
+    let news = options.members.iter();
+    news.filter(|member| !known.contains(&member.node))
+        .for_each(|member| catalogue.insert_member(member.clone()));
     Ok(catalogue)
 }
 

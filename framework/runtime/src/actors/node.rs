@@ -8,6 +8,7 @@
 mod catalogue;
 mod control;
 mod discards;
+mod members;
 mod outputs;
 mod rebuild;
 mod replicas;
@@ -17,13 +18,14 @@ mod status;
 mod traces;
 mod turn;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 use repertoire_core::{
-    Catalogue, EntryId, GroupId, InstanceGen, LogSeq, Mono, NodeId, Outgoing, Registry, Reply,
+    Catalogue, EntryId, GroupId, InstanceGen, LogSeq, Member, Mono, NodeId, Outgoing, Registry,
+    Reply,
 };
 
 use crate::actors::log::{LogCommand, LogStats};
@@ -88,6 +90,10 @@ pub(crate) struct NodeActor {
     /// Peers whose reading was stopped for lack of credit.
     stopped_peers: Vec<NodeId>,
     links: BTreeMap<NodeId, bool>,
+    /// Groups that this disk has held and that ended: their logs are still there.
+    former: BTreeSet<GroupId>,
+    /// The members that the transport was told of.
+    introduced: BTreeMap<NodeId, Member>,
     log_full: bool,
     draining: bool,
     next_instance: InstanceGen,
@@ -126,7 +132,7 @@ impl NodeActor {
         registry: Arc<Registry>,
         catalogue: Catalogue,
         wiring: Wiring,
-        slots: BTreeMap<GroupId, Slot>,
+        (slots, former): (BTreeMap<GroupId, Slot>, BTreeSet<GroupId>),
     ) -> Self {
         let next_instance = InstanceGen(slots.len() as u64 + 1);
         let dirty = slots.keys().copied().collect();
@@ -148,6 +154,8 @@ impl NodeActor {
             replies: BTreeMap::new(),
             stopped_peers: Vec::new(),
             links: BTreeMap::new(),
+            former,
+            introduced: BTreeMap::new(),
             log_full: false,
             draining: false,
             next_instance,
@@ -193,6 +201,7 @@ impl Actor for NodeActor {
         ctx.set_mailbox_capacity(crate::MAILBOX_CAPACITY);
         self.wiring.inbox.connect(ctx.address().recipient());
         ctx.run_interval(TICK, Self::tick);
+        self.meet_members();
         self.turn(ctx);
     }
 }

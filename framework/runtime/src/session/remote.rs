@@ -259,7 +259,8 @@ impl RemoteSession {
         sizes: &[usize],
     ) -> Result<Arc<Descriptor>, Error> {
         let descriptor = self.sessions.keyspace(group.keyspace)?;
-        if config_epoch != descriptor.config_epoch {
+        // A client that knows a newer one is right; this node is yet to hear of it.
+        if config_epoch < descriptor.config_epoch {
             let need = descriptor.config_epoch;
             let kind = ErrorKind::StaleDescriptor {
                 have: config_epoch,

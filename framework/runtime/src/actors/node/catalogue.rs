@@ -50,6 +50,7 @@ impl NodeActor {
         }
         let catalogue = Arc::new(catalogue);
         for descriptor in catalogue.keyspaces() {
+            self.end_replicas(descriptor);
             self.start_replicas(now, descriptor);
         }
         if let Err(error) = crate::identity::save_catalogue(&self.options.data, &catalogue) {
@@ -57,6 +58,7 @@ impl NodeActor {
         }
         self.wiring.sessions.publish(Arc::clone(&catalogue));
         self.catalogue = catalogue;
+        self.meet_members();
     }
 
     /// At the leader of keyspace 0: proposes the keyspaces and members that the cluster was formatted

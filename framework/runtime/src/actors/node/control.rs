@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actix::Context;
 use repertoire_core::{
-    Appointment, ClientId, EXPIRE_FUNCTION, EntryId, Error, ErrorKind, GroupId, Mono, NodeId, Now,
-    Operation, Promotion, ReplyHandle, RequestId, Settlement, Space, WriteRequest,
+    Appointment, ClientId, EXPIRE_FUNCTION, EntryId, Error, ErrorKind, GroupId, MemberChange, Mono,
+    NodeId, Now, Operation, Promotion, ReplyHandle, RequestId, Settlement, Space, WriteRequest,
 };
 use repertoire_log_formats::expiry::{EXPIRE_MAX, Expiry, expire_args, index_end};
 use tokio::sync::oneshot;
@@ -34,6 +34,10 @@ pub(crate) enum Control {
         Promotion,
         oneshot::Sender<Result<Appointment, Error>>,
     ),
+    /// Change who belongs to a group.
+    ChangeMembers(GroupId, MemberChange, oneshot::Sender<Result<(), Error>>),
+    /// List who belongs to a group.
+    Members(GroupId, oneshot::Sender<Result<serde_json::Value, Error>>),
     /// List discarded writes of a replica after that position.
     Discards(
         GroupId,
@@ -66,6 +70,12 @@ impl NodeActor {
             }
             Control::Promote(group, promotion, reply) => {
                 let _ = reply.send(self.promote(now, group, promotion));
+            }
+            Control::ChangeMembers(group, change, reply) => {
+                let _ = reply.send(self.change_members(now, group, &change));
+            }
+            Control::Members(group, reply) => {
+                let _ = reply.send(self.members(group));
             }
             Control::Discards(group, after, reply) => {
                 let _ = reply.send(self.discards(group, after));

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repertoire_core::{
-    Entry, Error, ErrorKind, GroupId, InstanceGen, LoadedState, Mono, Now, PeerEvent,
-    RecoveredGroup,
+    Entry, Error, ErrorKind, GroupId, InstanceGen, LoadedState, Mono, Now, RecoveredGroup,
 };
 
 use super::slot::panic_text;
@@ -182,10 +181,7 @@ impl NodeActor {
 
     fn rebuilt(&mut self, now: Now, mut fresh: Slot) {
         let group = fresh.group;
-        for (peer, up) in &self.links {
-            let event = if *up { PeerEvent::Up } else { PeerEvent::Down };
-            fresh.guard(|host| host.peer(now, *peer, event));
-        }
+        self.tell_links(now, &mut fresh);
         if let Some(old) = self.slots.remove(&group) {
             fresh.panics += old.panics;
             fresh.rebuild.attempts = old.rebuild.attempts;

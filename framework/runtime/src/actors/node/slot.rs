@@ -40,6 +40,9 @@ pub(crate) struct Slot {
     pub(crate) has_worker: bool,
     pub(crate) timers: BTreeMap<u64, Mono>,
     pub(crate) dirty: bool,
+    /// Whether members change by entries of the group's own log, which the descriptor only mirrors: what
+    /// replicas say to each other does not depend on the version of it that they know.
+    pub(crate) logs_members: bool,
     /// When deadlines, checkpoints and expiries are looked at again; at the next tick once anything has
     /// happened.
     pub(crate) look_at: Mono,
@@ -117,6 +120,7 @@ impl Slot {
             instance,
             descriptor,
             engine,
+            logs_members: host.members().is_some(),
             host: Some(host),
             has_worker: worker.is_some(),
             worker,
@@ -148,6 +152,7 @@ impl Slot {
             has_worker: false,
             timers: BTreeMap::new(),
             dirty: true,
+            logs_members: false,
             look_at: Mono::default(),
             damaged: true,
             poison: Some(error),

@@ -162,7 +162,7 @@ impl NodeActor {
                 continue;
             };
             let config_epoch = slot.descriptor.config_epoch;
-            if frame.config_epoch != config_epoch {
+            if frame.config_epoch != config_epoch && !slot.logs_members {
                 self.count("frame-stale-descriptor", 1);
                 continue;
             }
