@@ -55,6 +55,7 @@ pub(crate) enum Verb {
     Status(verbs::status::StatusArgs),
     Nodes(verbs::nodes::NodesArgs),
     Keyspace(verbs::keyspace::KeyspaceArgs),
+    Member(verbs::member::MemberArgs),
     Transfer(verbs::transfer::TransferArgs),
     Promote(verbs::promote::PromoteArgs),
     Discarded(verbs::discarded::DiscardedArgs),
@@ -84,6 +85,7 @@ impl Verb {
             | Self::Status(_)
             | Self::Nodes(_)
             | Self::Keyspace(_)
+            | Self::Member(_)
             | Self::Transfer(_)
             | Self::Promote(_)
             | Self::Discarded(_)
@@ -110,6 +112,7 @@ impl Verb {
             Self::Status(args) => verbs::status::run(args, context).await,
             Self::Nodes(args) => verbs::nodes::run(args, context).await,
             Self::Keyspace(args) => verbs::keyspace::run(args, context).await,
+            Self::Member(args) => verbs::member::run(args, context).await,
             Self::Transfer(args) => verbs::transfer::run(args, context).await,
             Self::Promote(args) => verbs::promote::run(args, context).await,
             Self::Discarded(args) => verbs::discarded::run(args, context).await,

@@ -14,6 +14,7 @@ pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod keyspace;
 pub(crate) mod man;
+pub(crate) mod member;
 pub(crate) mod nodes;
 pub(crate) mod promote;
 pub(crate) mod put;

@@ -33,7 +33,7 @@ pub use completion::Completion;
 pub use flight::Written;
 pub use guarantees::{ReadPolicy, SAW_RECENTLY, Session, SessionKeyspace, preferred};
 pub use keyspace::Keyspace;
-pub use operator::{Changed, Newcomer, Operator};
+pub use operator::{Belonging, Changed, Newcomer, Operator};
 pub use options::{DEADLINE, RequestOptions};
 pub use pipeline::{Completions, Pipeline};
 pub use repertoire_transport_quic::QuicSettings;

@@ -6,7 +6,8 @@ mod rows;
 use std::time::Duration;
 
 use repertoire_core::{
-    Catalogue, Descriptor, Error, ErrorKind, Incarnation, KeyspaceId, Member, NodeId, ShardId, Site,
+    Catalogue, Descriptor, Error, ErrorKind, GroupMember, Incarnation, KeyspaceId, Member, NodeId,
+    ShardId, Site,
 };
 use serde_json::json;
 
@@ -41,6 +42,21 @@ pub struct Changed {
     pub voters: Vec<NodeId>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// Who belongs to a group, as its leader knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Belonging {
+    /// Its keyspace.
+    pub keyspace: String,
+    /// Its shard.
+    pub shard: ShardId,
+    /// Who leads.
+    pub leader: NodeId,
+    /// Whether nobody can take the newest change back any more.
+    pub is_settled: bool,
+    /// The members.
+    pub members: Vec<GroupMember>,
 }
 
 /// Changes who belongs to a cluster, one group after the other, and one member of a group at a time. The
@@ -178,6 +194,20 @@ impl Operator {
         Ok(done)
     }
 
+    /// Who belongs to the groups of these keyspaces; of all, when none is named.
+    ///
+    /// # Errors
+    /// `UnknownKeyspace`; `Unsupported` where members cannot change; `Timeout` where nobody leads.
+    pub async fn members(&self, keyspaces: &[String]) -> Result<Vec<Belonging>, Error> {
+        let mut all = Vec::new();
+        for place in self.places(keyspaces).await? {
+            if keyspaces.is_empty() || keyspaces.contains(&place.name) {
+                all.push(self.leader(&place).await?.belonging(&place));
+            }
+        }
+        Ok(all)
+    }
+
     /// The catalogue as its leader knows it.
     ///
     /// # Errors
@@ -233,12 +263,11 @@ impl Operator {
             let is_gone = replaces.is_none_or(|old| view.member(old).is_none());
             is_gone && view.holds(node, incarnation, votes)
         };
-        let disk = incarnation.to_string();
         let replaced = replaces.map(|old| old.0);
         let begun = |view: &View| is_done(view) || view.is_joining(node, incarnation, replaces);
         let wish = Wish {
             change: json!({"add": {
-                "node": node.0, "incarnation": disk, "votes": votes, "replaces": replaced,
+                "node": node.0, "incarnation": incarnation.to_string(), "votes": votes, "replaces": replaced,
             }}),
             is_done: &is_done,
             is_begun: &begun,

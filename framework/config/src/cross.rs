@@ -55,14 +55,23 @@ fn check_nodes(report: &mut Report<'_>) {
         return;
     }
     let id = config.node.id;
-    if !nodes.contains_key(&id) {
+    if config.node.joins && nodes.contains_key(&id) {
+        let reason = format!(
+            "cluster.nodes has node {}: the cluster was founded with it",
+            id.0
+        );
+        let remedy = "leave node.joins out; cluster.nodes stays as the cluster was founded";
+        report.add("node.joins", true, reason, remedy);
+    }
+    if !config.node.joins && !nodes.contains_key(&id) {
         let known: Vec<String> = nodes.keys().map(|node| node.0.to_string()).collect();
         let reason = format!(
             "cluster.nodes has no node {}, only {}",
             id.0,
             known.join(", ")
         );
-        let remedy = "add the node to cluster.nodes, or give this one another id";
+        let remedy = "add the node to cluster.nodes, give this one another id, or set node.joins where \
+                      it joins a running cluster";
         report.add("node.id", id.0, reason, remedy);
     }
     let mut owners = BTreeMap::new();

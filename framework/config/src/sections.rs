@@ -33,6 +33,9 @@ pub struct NodeConfig {
     /// How long it may take, in milliseconds.
     #[serde(default = "fence_timeout_ms")]
     pub fence_timeout_ms: u64,
+    /// The cluster was founded without it.
+    #[serde(default)]
+    pub joins: bool,
 }
 
 const fn fence_timeout_ms() -> u64 {

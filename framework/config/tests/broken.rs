@@ -73,7 +73,7 @@ fn unknown_keys_name_the_nearest_known_one() {
             "id = 1\n",
             "id = 1\nlisten_address = \"10.0.0.1:7401\"\n",
             "conf/a.toml: node.listen_address = \"10.0.0.1:7401\": unknown key; remove the line; \
-             [node] takes id, site, listen, data, fence_command, fence_timeout_ms",
+             [node] takes id, site, listen, data, fence_command, fence_timeout_ms, joins",
         ),
         (
             "id = 1\n",
@@ -254,7 +254,14 @@ fn contradictions_are_found() {
             "id = 1\n",
             "id = 4\nlisten = \"10.0.0.4:7401\"\n",
             "conf/a.toml: node.id = 4: cluster.nodes has no node 4, only 1, 2, 3; add the node to \
-             cluster.nodes, or give this one another id",
+             cluster.nodes, give this one another id, or set node.joins where it joins a running \
+             cluster",
+        ),
+        (
+            "id = 1\n",
+            "id = 1\njoins = true\n",
+            "conf/a.toml: node.joins = true: cluster.nodes has node 1: the cluster was founded with \
+             it; leave node.joins out; cluster.nodes stays as the cluster was founded",
         ),
         (
             "shards = 4",

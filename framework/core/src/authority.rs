@@ -10,9 +10,9 @@
 //! Fencing compares the *sender's* authority with the receiver's, never the epoch in which an
 //! entry was made: a new leader legitimately ships entries of old epochs.
 
+pub(crate) mod incarnation;
+
 use std::fmt;
-use std::num::ParseIntError;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,27 +78,5 @@ impl fmt::Display for ConfigEpoch {
 impl fmt::Display for LeaderEpoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "leader epoch {}", self.0)
-    }
-}
-
-impl fmt::Debug for Incarnation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "incarnation-{:032x}", self.0)
-    }
-}
-
-impl fmt::Display for Incarnation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-impl FromStr for Incarnation {
-    type Err = ParseIntError;
-
-    /// Reads what is printed, with its first word or without.
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        let digits = text.strip_prefix("incarnation-").unwrap_or(text);
-        u128::from_str_radix(digits, 16).map(Self)
     }
 }

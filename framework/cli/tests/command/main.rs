@@ -15,6 +15,7 @@ mod data;
 mod demo;
 mod discarded;
 mod failover;
+mod members;
 mod mistakes;
 mod promote;
 mod shards;

@@ -9,7 +9,7 @@ use repertoire_core::{
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{Changed, Newcomer, Operator};
+use super::{Belonging, Changed, Newcomer, Operator};
 
 /// How often a group is asked how far it has come.
 const EVERY: Duration = Duration::from_millis(25);
@@ -86,6 +86,16 @@ impl View {
         }
     }
 
+    pub(super) fn belonging(self, place: &Place) -> Belonging {
+        Belonging {
+            keyspace: place.name.clone(),
+            shard: place.shard,
+            leader: self.leader,
+            is_settled: self.is_settled,
+            members: self.members,
+        }
+    }
+
     /// What a node says; `None` when it does not lead.
     fn of(answer: &Value) -> Option<Self> {
         let leads = answer.get("leads")?.as_bool()?;
@@ -116,6 +126,15 @@ fn member(told: &Value) -> Option<GroupMember> {
         role,
         replaces: told.get("replaces")?.as_u64().map(NodeId),
     })
+}
+
+fn nobody() -> Error {
+    Error::new(ErrorKind::Unavailable, "list members")
+        .with("detail", "nobody leads the group")
+        .with(
+            "remedy",
+            "start its nodes again: a majority, and the leader where that one is fixed",
+        )
 }
 
 /// A node and its disk, if that is known.
@@ -152,14 +171,14 @@ impl Operator {
     }
 
     /// Waits for somebody who leads.
-    async fn leader(&self, place: &Place) -> Result<View, Error> {
+    pub(super) async fn leader(&self, place: &Place) -> Result<View, Error> {
         let until = Instant::now() + self.patience;
         loop {
             if let Some(view) = self.view(place).await? {
                 return Ok(view);
             }
             if Instant::now() >= until {
-                return Err(self.late(place, Some(&Error::not_leader(None, "list members"))));
+                return Err(self.late(place, Some(&nobody())));
             }
             tokio::time::sleep(EVERY).await;
         }
@@ -167,11 +186,8 @@ impl Operator {
 
     /// Whether a group has that member, or the catalogue says so.
     pub(super) async fn has(&self, place: &Place, node: NodeId) -> Result<bool, Error> {
-        let catalogue = self.catalogue().await?;
-        let mut replicas = catalogue
-            .keyspace(place.keyspace)?
-            .replicas(place.shard)
-            .iter();
+        let described = self.described(place).await?;
+        let mut replicas = described.replicas(place.shard).iter();
         Ok(replicas.any(|spec| spec.node == node))
     }
 
@@ -187,7 +203,7 @@ impl Operator {
                     trouble = self.ask(place, &view, wish).await?.or(trouble);
                 }
                 Some(_) => {}
-                None => trouble = Some(Error::not_leader(None, "change members")),
+                None => trouble = Some(nobody()),
             }
             if Instant::now() >= until {
                 return Err(self.late(place, trouble.as_ref()));
@@ -236,8 +252,7 @@ impl Operator {
 
     /// The newest leader's view, if somebody leads.
     async fn view(&self, place: &Place) -> Result<Option<View>, Error> {
-        let catalogue = self.catalogue().await?;
-        let described = catalogue.keyspace(place.keyspace)?;
+        let described = self.described(place).await?;
         let mut asked = JoinSet::new();
         for spec in described.replicas(place.shard) {
             let (client, node) = (self.client.clone(), spec.node);

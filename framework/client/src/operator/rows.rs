@@ -71,6 +71,16 @@ impl Operator {
         .await
     }
 
+    /// A group's descriptor as the leader of keyspace 0 knows it.
+    pub(super) async fn described(&self, place: &Place) -> Result<Descriptor, Error> {
+        let leader = self.catalogue.level(repertoire_core::ReadLevel::Leader);
+        let key = Catalogue::keyspace_key(place.keyspace);
+        let gone = || {
+            Error::new(ErrorKind::UnknownKeyspace, "look a keyspace up").with("name", &place.name)
+        };
+        decode(&leader.get(&key).await?.1.ok_or_else(gone)?)
+    }
+
     async fn redescribe(
         &self,
         place: &Place,

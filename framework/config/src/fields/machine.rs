@@ -13,7 +13,8 @@ pub(super) const FIRST: &[FieldDoc] = &[
     FieldDoc::new(
         "node.id",
         REQUIRED,
-        "Which of cluster.nodes this is. A node keeps its id for life.",
+        "Which of cluster.nodes this is, or a number that is new to the cluster, where node.joins is set. A \
+         node keeps its id for life.",
     )
     .integer(1, i64::MAX.unsigned_abs(), "1 or more"),
     FieldDoc::new(
@@ -50,6 +51,13 @@ pub(super) const FIRST: &[FieldDoc] = &[
         "How long node.fence_command may take before it is killed and has failed.",
     )
     .milliseconds(100, HOUR_MS, "100 to 3600000"),
+    FieldDoc::new(
+        "node.joins",
+        "false",
+        "Whether the node joins a running cluster, by `repertoire member add`. All of [cluster] and \
+         [keyspace] stays as the cluster was founded, without this node.",
+    )
+    .of(Kind::Flag, "true or false"),
     FieldDoc::new(
         "tls.ca",
         REQUIRED,

@@ -52,6 +52,7 @@ pub struct ReplicaSpec {
     /// Where.
     pub node: NodeId,
     /// On which disk; `None` while the node has not announced it.
+    #[serde(default, with = "crate::authority::incarnation::as_text")]
     pub incarnation: Option<Incarnation>,
     /// What for.
     pub role: ReplicaRole,

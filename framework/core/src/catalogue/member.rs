@@ -10,6 +10,7 @@ pub struct Member {
     /// Its identity; never reused.
     pub node: NodeId,
     /// Its disk, once it has announced it.
+    #[serde(default, with = "crate::authority::incarnation::as_text")]
     pub incarnation: Option<Incarnation>,
     /// Where peers reach it, as `host:port`.
     pub address: String,

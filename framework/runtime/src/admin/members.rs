@@ -1,6 +1,6 @@
 //! Who belongs to a group, by name.
 
-use repertoire_core::{Error, ErrorKind, GroupId, Incarnation, MemberChange, NodeId};
+use repertoire_core::{Error, ErrorKind, GroupId, MemberChange, NodeId};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -42,21 +42,18 @@ impl Change {
     /// # Errors
     /// `Malformed`, unless it says one thing, and a disk as it is printed.
     pub(super) fn parse(&self) -> Result<MemberChange, Error> {
-        let malformed = |detail: &str| {
-            Error::new(ErrorKind::Malformed, "change members").with("detail", detail.to_owned())
-        };
+        let malformed =
+            |detail| Error::new(ErrorKind::Malformed, "change members").with("detail", detail);
         match (&self.add, self.remove) {
             (None, Some(node)) => Ok(MemberChange::Remove { node: NodeId(node) }),
-            (Some(add), None) => {
-                let disk: Result<Incarnation, _> = add.incarnation.parse();
-                let incarnation = disk.map_err(|_| malformed("the incarnation is none"))?;
-                Ok(MemberChange::Add {
-                    node: NodeId(add.node),
-                    incarnation,
-                    votes: add.votes,
-                    replaces: add.replaces.map(NodeId),
-                })
-            }
+            (Some(add), None) => Ok(MemberChange::Add {
+                node: NodeId(add.node),
+                incarnation: add.incarnation.parse().map_err(|_| {
+                    malformed("an incarnation is 32 hexadecimal digits, as `status` shows them")
+                })?,
+                votes: add.votes,
+                replaces: add.replaces.map(NodeId),
+            }),
             _ => Err(malformed("say `add` or `remove`")),
         }
     }
