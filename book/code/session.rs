@@ -3,6 +3,7 @@
 //! What they print is written down with `ANCHOR` lines around each part, so that a page can show one
 //! part after the other.
 
+mod grow;
 mod mask;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub use grow::grow;
 pub use mask::masked;
 use serde_json::Value;
 

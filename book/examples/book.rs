@@ -1,5 +1,5 @@
 //! What the book shows, made: `book list`, `trace STORY`, `hunt BUG`, `figures`, `tables`, `demo`,
-//! `first-cluster`.
+//! `first-cluster`, `grow`.
 
 #![allow(clippy::print_stdout, reason = "a command line: it prints")]
 
@@ -24,7 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["produce"] => produce()?,
         ["demo"] => demo()?,
         ["first-cluster"] => print!("{}", session::first_cluster(&command()?)?),
-        _ => return Err("say list, trace STORY, hunt BUG, produce, demo or first-cluster".into()),
+        ["grow"] => println!("{}", session::masked(&session::grow(&command()?)?)),
+        _ => {
+            return Err(
+                "say list, trace STORY, hunt BUG, produce, demo, first-cluster or grow".into(),
+            );
+        }
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use repertoire_core::{
-    Error, ErrorKind, GroupMember, Incarnation, KeyspaceId, MemberRole, NodeId, ShardId,
-    WriteOutcome,
+    Error, ErrorKind, GroupMember, Incarnation, KeyspaceId, MemberRole, NodeId, Position,
+    ReadLevel, Retry, ShardId, WriteOutcome,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -16,6 +16,9 @@ const EVERY: Duration = Duration::from_millis(25);
 
 /// How long a node may take to answer: one that is gone is passed over.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// How long the others may take, once somebody has answered who leads.
+const OTHERS_MAX: Duration = Duration::from_millis(50);
 
 /// A group by the name of its keyspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +201,11 @@ impl Operator {
         let mut trouble = None;
         loop {
             match self.view(place).await? {
-                Some(view) if view.is_settled && (wish.is_done)(&view) => return Ok(view),
+                Some(view) if view.is_settled && (wish.is_done)(&view) => {
+                    if self.leads_still(place, &view).await? {
+                        return Ok(view);
+                    }
+                }
                 Some(view) if !(wish.is_begun)(&view) => {
                     trouble = self.ask(place, &view, wish).await?.or(trouble);
                 }
@@ -209,6 +216,19 @@ impl Operator {
                 return Err(self.late(place, trouble.as_ref()));
             }
             tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// Whether who told that view has led until after it: one that was cut off may tell of former times.
+    /// A leader that answers a read is in office, and what it has read reaches up to its own epoch.
+    async fn leads_still(&self, place: &Place, view: &View) -> Result<bool, Error> {
+        let keyspace = self.client.keyspace(&place.name).await?;
+        let keyspace = keyspace.level(ReadLevel::Leader);
+        match keyspace.scan_shard(place.shard, "", "", 1).await {
+            Ok((Position::Entry(read), _)) => Ok(read.epoch.0 == view.epoch),
+            Ok(_) => Ok(false),
+            Err(error) if error.retry() == Retry::No => Err(error),
+            Err(_) => Ok(false),
         }
     }
 
@@ -257,21 +277,24 @@ impl Operator {
         for spec in described.replicas(place.shard) {
             let (client, node) = (self.client.clone(), spec.node);
             let call = json!({"keyspace": place.name, "shard": place.shard.0});
-            asked.spawn(async move {
-                let answer = client.admin(node, "members", &call);
-                tokio::time::timeout(ANSWER_MAX, answer).await
-            });
+            asked.spawn(async move { client.admin(node, "members", &call).await });
         }
         let mut unsupported = None;
         let mut newest: Option<View> = None;
-        for answer in asked.join_all().await.into_iter().flatten() {
+        let mut until = tokio::time::Instant::now() + ANSWER_MAX;
+        while let Ok(Some(answer)) = tokio::time::timeout_at(until, asked.join_next()).await {
             match answer {
-                Ok(answer) => {
+                Ok(Ok(answer)) => {
                     let view = View::of(&answer);
                     newest = newest.into_iter().chain(view).max_by_key(|view| view.epoch);
                 }
-                Err(error) if *error.kind() == ErrorKind::Unsupported => unsupported = Some(error),
-                Err(_) => {}
+                Ok(Err(error)) if *error.kind() == ErrorKind::Unsupported => {
+                    unsupported = Some(error);
+                }
+                Ok(Err(_)) | Err(_) => {}
+            }
+            if newest.is_some() {
+                until = until.min(tokio::time::Instant::now() + OTHERS_MAX);
             }
         }
         match unsupported {
