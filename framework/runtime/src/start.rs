@@ -139,17 +139,7 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
     let former = log.recovered().keys();
     let former = former.filter(|group| !slots.contains_key(group)).copied();
     let former = former.collect();
-    let wiring = Wiring {
-        inbox: Arc::clone(&running.inbox),
-        log: Arc::new(Edge::default()),
-        transport: Arc::new(Edge::default()),
-        storage: Arc::new(Edge::default()),
-        resolver: Arc::new(Edge::default()),
-        sessions: Arc::clone(&running.sessions),
-        log_stats: Arc::default(),
-        transfer_stats: Arc::default(),
-        peer_credit: Credit::new(options.peer_bytes_max),
-    };
+    let wiring = wire(running, &options);
     running.sessions.publish(Arc::new(catalogue.clone()));
     let proposed = options.proposed.iter();
     let names = proposed.map(|descriptor| descriptor.name.clone());
@@ -193,6 +183,20 @@ async fn start_actors(handle: &NodeHandle, parts: NodeParts) -> Result<Actors, E
         transport,
         threads: threads.into(),
     })
+}
+
+fn wire(running: &Running, options: &RuntimeOptions) -> Wiring {
+    Wiring {
+        inbox: Arc::clone(&running.inbox),
+        log: Arc::new(Edge::default()),
+        transport: Arc::new(Edge::default()),
+        storage: Arc::new(Edge::default()),
+        resolver: Arc::new(Edge::default()),
+        sessions: Arc::clone(&running.sessions),
+        log_stats: Arc::default(),
+        transfer_stats: Arc::default(),
+        peer_credit: Credit::new(options.peer_bytes_max),
+    }
 }
 
 fn start_log(

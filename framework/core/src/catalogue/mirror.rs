@@ -22,8 +22,8 @@ impl Descriptor {
     pub fn mirroring(&self, shard: ShardId, members: &[GroupMember]) -> Self {
         let site = |node: NodeId| {
             let all = self.placement.shards.values().flatten();
-            let known = all.filter(|spec| spec.node == node).map(|it| &it.site);
-            known.last().cloned().unwrap_or_default()
+            let mut known = all.filter(|spec| spec.node == node).map(|it| &it.site);
+            known.next_back().cloned().unwrap_or_default()
         };
         let replicas = members.iter().map(|member| ReplicaSpec {
             node: member.node,
