@@ -3,8 +3,10 @@
 
 mod support;
 
-use repertoire::core::{Acks, Error, ErrorKind, NodeId, TokenFault};
-use repertoire::{LocalCluster, LocalOptions};
+use std::time::Duration;
+
+use repertoire::core::{Acks, Descriptor, Error, ErrorKind, KeyspaceId, NodeId, TokenFault};
+use repertoire::{Direction, LocalCluster, LocalNetwork, LocalOptions};
 use repertoire_client::{Client, ReadPolicy};
 
 fn fault(error: &Error) -> TokenFault {
@@ -105,4 +107,50 @@ async fn a_token_passes_a_session_on_to_another_device_and_another_keyspace() {
         laptop.resume("cake", &token).await.unwrap().positions(),
         asks.positions()
     );
+}
+
+/// The session has seen a write that went with its leader: it hears so, until it says that it goes on without.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_whose_write_was_discarded_says_so() {
+    let nodes = [1, 2, 3].map(NodeId);
+    let mut data = Descriptor::single_shard(KeyspaceId(1), "data", "single-leader", &nodes);
+    data.plugin_options = r#"{"single-leader": {"failover": "elect"}}"#.to_owned();
+    let mut options = LocalOptions::new("forgetful");
+    options.network = LocalNetwork::Faulty;
+    let mut cluster = LocalCluster::start(options, vec![data]).await.unwrap();
+    cluster.ready(Duration::from_secs(30)).await.unwrap();
+    let client = support::embedded(&cluster, 3).await;
+    let plain = client.keyspace("data").await.unwrap();
+    plain.put("before", "1").await.unwrap();
+    let leader = support::leader(&cluster, &client).await;
+
+    // It says that it is done before anybody else has it, and nobody else will.
+    let others: Vec<NodeId> = cluster.ids().filter(|id| *id != leader).collect();
+    for other in &others {
+        let faults = cluster.faults(leader).unwrap();
+        faults.cut(*other, Direction::Out);
+    }
+    let session = client.session("poons");
+    let seen = session.keyspace("data").await.unwrap();
+    let seen = seen.with(|keyspace| keyspace.acks(Acks::Async));
+    seen.put("lost", "1").await.unwrap();
+    let token = session.token().await.unwrap();
+    cluster.stop_node(leader).await.unwrap();
+
+    let patient = plain.deadline(Duration::from_secs(30));
+    patient.put("after", "1").await.unwrap();
+    let resumed = client.resume("cake", &token).await.unwrap();
+    let data = resumed.keyspace("data").await.unwrap();
+    let error = data.get("lost").await.unwrap_err();
+    let is_told = matches!(error.kind(), ErrorKind::Discarded { .. });
+    assert!(is_told, "{error}");
+    let again = data.get("after").await.unwrap_err();
+    assert_eq!(again.kind(), error.kind(), "it is not passed over");
+    assert!(data.accept_loss(&error));
+    let data = data.with(|keyspace| keyspace.deadline(Duration::from_secs(30)));
+    data.put("again", "1").await.unwrap();
+    let found = data.get("again").await.unwrap();
+    assert_eq!(found.as_deref(), Some(&b"1"[..]), "it goes on without it");
+    assert_eq!(data.get("lost").await.unwrap(), None);
+    cluster.stop().await.unwrap();
 }

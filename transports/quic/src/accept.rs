@@ -120,12 +120,6 @@ fn admit_peer(
         return Err(LinkEnd::refused(RefusalReason::NotTheDialler, detail));
     }
     if let Some(link) = peer.link() {
-        let theirs = hello.hello.node().map(|(_, incarnation)| incarnation);
-        if link.incarnation() != theirs {
-            let detail = format!("{node} is connected with another disk");
-            tracing::error!(%node, %address, "two disks claim to be one node");
-            return Err(LinkEnd::refused(RefusalReason::SecondIncarnation, detail));
-        }
         LinkEnd::refused(RefusalReason::Replaced, "a newer connection took over")
             .close(&link.connection);
     }

@@ -106,6 +106,21 @@ pub(crate) async fn dial(
     Ok(hello)
 }
 
+/// Refuses a disk that claims a name while another disk of that name is connected, before anybody takes
+/// note of it: the one that is connected would be taken for the older disk ever after.
+fn refuse_second(inner: &Inner, node: NodeId, hello: &Hello) -> Result<(), LinkEnd> {
+    let Some(link) = inner.peer(node).and_then(|peer| peer.link()) else {
+        return Ok(());
+    };
+    let theirs = hello.node().map(|(_, incarnation)| incarnation);
+    if link.incarnation() == theirs {
+        return Ok(());
+    }
+    tracing::error!(%node, "two disks claim to be one node");
+    let detail = format!("{node} is connected with another disk");
+    Err(LinkEnd::refused(RefusalReason::SecondIncarnation, detail))
+}
+
 /// Whether the peer's disk is the one that was met before.
 fn meet(inner: &Inner, hello: &Hello) -> Result<(), LinkEnd> {
     match (&inner.config.witness, hello.node()) {
@@ -171,6 +186,7 @@ fn check_peer(
     check_config(inner, hello)?;
     match check_claim(certificate, hello, inner.config.tls.cluster())? {
         Identity::Node(node) => {
+            refuse_second(inner, node, hello)?;
             meet(inner, hello)?;
             Ok((node, version))
         }

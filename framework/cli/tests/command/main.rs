@@ -15,6 +15,7 @@ mod data;
 mod demo;
 mod discarded;
 mod failover;
+mod impostors;
 mod members;
 mod mistakes;
 mod promote;
