@@ -5,6 +5,7 @@
 
 mod grow;
 mod mask;
+mod operate;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +15,8 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub use grow::grow;
-pub use mask::masked;
+pub use mask::{masked, masked_times};
+pub use operate::operate;
 use serde_json::Value;
 
 /// The configuration of node 1; those of the others differ in the number.
@@ -28,6 +30,8 @@ pub struct Session {
     program: PathBuf,
     folder: tempfile::TempDir,
     nodes: BTreeMap<u64, Running>,
+    /// Where clients begin, when that was exported.
+    connect: Option<String>,
     text: String,
 }
 
@@ -35,7 +39,7 @@ pub struct Session {
 #[derive(Debug)]
 struct Running {
     child: Child,
-    _told: Option<BufReader<ChildStderr>>,
+    told: Option<BufReader<ChildStderr>>,
 }
 
 impl Session {
@@ -48,6 +52,7 @@ impl Session {
             program: program.to_owned(),
             folder: tempfile::tempdir()?,
             nodes: BTreeMap::new(),
+            connect: None,
             text: String::new(),
         })
     }
@@ -117,11 +122,17 @@ impl Session {
             .spawn()?;
         // It tells people where it listens on standard error, which stays open while it runs.
         let mut told = child.stderr.take().map(BufReader::new);
+        // What is logged meanwhile is passed over.
         let mut line = String::new();
         if let Some(told) = &mut told {
-            told.read_line(&mut line)?;
+            while !line.contains("listens at") && !line.starts_with("error:") {
+                line.clear();
+                if told.read_line(&mut line)? == 0 {
+                    break;
+                }
+            }
         }
-        self.nodes.insert(node, Running { child, _told: told });
+        self.nodes.insert(node, Running { child, told });
         let _ = write!(self.text, "$ repertoire {words} &\n{line}");
         if line.contains("listens at") {
             Ok(())
@@ -171,6 +182,9 @@ impl Session {
             if name.to_string_lossy().starts_with("REPERTOIRE_") {
                 command.env_remove(name);
             }
+        }
+        if let Some(connect) = &self.connect {
+            command.env("REPERTOIRE_CONNECT", connect);
         }
         command.env("NO_COLOR", "1").args(words.split_whitespace());
         command

@@ -1,5 +1,5 @@
 //! What the book shows, made: `book list`, `trace STORY`, `hunt BUG`, `figures`, `tables`, `demo`,
-//! `first-cluster`, `grow`.
+//! `first-cluster`, `grow`, `operate`.
 
 #![allow(clippy::print_stdout, reason = "a command line: it prints")]
 
@@ -24,10 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["produce"] => produce()?,
         ["demo"] => demo()?,
         ["first-cluster"] => print!("{}", session::first_cluster(&command()?)?),
-        ["grow"] => println!("{}", session::masked(&session::grow(&command()?)?)),
+        ["grow"] => println!("{}", session::masked_times(&session::grow(&command()?)?)),
+        ["operate"] => println!("{}", session::masked_times(&session::operate(&command()?)?)),
         _ => {
             return Err(
-                "say list, trace STORY, hunt BUG, produce, demo, first-cluster or grow".into(),
+                "say list, trace STORY, hunt BUG, produce, demo, first-cluster, grow or operate"
+                    .into(),
             );
         }
     }

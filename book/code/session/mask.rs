@@ -17,10 +17,20 @@ const UNITS: [&str; 11] = [
 
 /// The text with measured figures, free ports, temporary folders and positions masked.
 pub fn masked(text: &str) -> String {
-    text.lines().map(masked_line).collect::<Vec<_>>().join("\n")
+    masked_lines(text, true)
 }
 
-fn masked_line(line: &str) -> String {
+/// The same, of a text whose ports are those of the configuration that is shown.
+pub fn masked_times(text: &str) -> String {
+    masked_lines(text, false)
+}
+
+fn masked_lines(text: &str, hides_ports: bool) -> String {
+    let lines = text.lines().map(|line| masked_line(line, hides_ports));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn masked_line(line: &str, hides_ports: bool) -> String {
     let rate = line.contains("single-leader  ") || line.contains("standalone     ");
     let words: Vec<&str> = line.split(' ').collect();
     let mut out = Vec::new();
@@ -32,11 +42,11 @@ fn masked_line(line: &str) -> String {
                 .is_some_and(|end| !end.starts_with(|c: char| c.is_ascii_alphanumeric()))
         });
         let is_rate = rate && rest.starts_with(" yes");
-        let is_place =
-            word.contains('@') || word.contains("127.0.0.1:") || word.starts_with("write-");
+        let is_port = hides_ports && word.contains("127.0.0.1:");
+        let is_place = word.contains('@') || is_port || word.starts_with("write-");
         if word.starts_with("/tmp/") {
             out.push("/tmp/…".to_owned());
-        } else if let Some((host, port)) = word.split_once("0.0.1:") {
+        } else if let Some((host, port)) = word.split_once("0.0.1:").filter(|_| hides_ports) {
             out.push(format!("{host}0.0.1:{}", digits(port)));
         } else if is_number && (is_measured || is_rate || is_place) {
             out.push(digits(word));

@@ -123,6 +123,8 @@ fn row(node: &str, group: &Value) -> Vec<String> {
     };
     let keyspace = format!("{}/{}", cell("/keyspace"), cell("/shard"));
     let state = match cell("/poisoned").as_str() {
+        // A voter that may have forgotten what it promised: it counts for nothing yet.
+        "-" if cell("/details/is_amnesiac") == "1" => "recovering".to_owned(),
         "-" => "ok".to_owned(),
         panic => format!("poisoned: {panic}"),
     };
