@@ -97,6 +97,18 @@ impl Session {
         Ok(())
     }
 
+    /// Makes the certificates: the part `certs`.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub fn certify(&mut self, nodes: &str) -> Result<()> {
+        self.part("certs", |at| {
+            at.run("cert ca --cluster shop", 0)?;
+            at.run(&format!("cert node {nodes} --cluster shop"), 0)?;
+            at.run("cert client --cluster shop", 0)
+        })
+    }
+
     /// Writes the configuration of a node.
     ///
     /// # Errors
@@ -206,11 +218,7 @@ impl Drop for Session {
 /// When a command does not end as the chapter says.
 pub fn first_cluster(program: &Path) -> Result<String> {
     let mut session = Session::new(program)?;
-    session.part("certs", |at| {
-        at.run("cert ca --cluster shop", 0)?;
-        at.run("cert node 1 2 3 --cluster shop", 0)?;
-        at.run("cert client --cluster shop", 0)
-    })?;
+    session.certify("1 2 3")?;
     (1..=3).try_for_each(|node| session.configure(node))?;
     session.part("format", |at| {
         (1..=3).try_for_each(|node| at.run(&format!("format --config node-{node}.toml"), 0))

@@ -23,11 +23,7 @@ impl Session {
 /// When a command does not end as the chapter says.
 pub fn grow(program: &Path) -> Result<String> {
     let mut session = Session::new(program)?;
-    session.part("before", |at| {
-        at.run("cert ca --cluster shop", 0)?;
-        at.run("cert node 1 2 3 4 --cluster shop", 0)?;
-        at.run("cert client --cluster shop", 0)
-    })?;
+    session.certify("1 2 3 4")?;
     (1..=3).try_for_each(|node| session.configure(node))?;
     session.configure_joining(4)?;
     session.part("found", |at| {

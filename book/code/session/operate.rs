@@ -80,11 +80,7 @@ impl Session {
 /// When a command does not end as the chapter says.
 pub fn operate(program: &Path) -> Result<String> {
     let mut session = Session::new(program)?;
-    session.part("certs", |at| {
-        at.run("cert ca --cluster shop", 0)?;
-        at.run("cert node 1 2 3 --cluster shop", 0)?;
-        at.run("cert client --cluster shop", 0)
-    })?;
+    session.certify("1 2 3")?;
     (1..=3).try_for_each(|node| session.configure_electing(node))?;
     session.part("found", |at| {
         (1..=3).try_for_each(|node| at.run(&format!("format --config node-{node}.toml"), 0))?;

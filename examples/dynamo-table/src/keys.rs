@@ -124,18 +124,6 @@ pub(crate) fn after(mut key: Vec<u8>) -> Vec<u8> {
     key
 }
 
-/// The first key behind all that begin with `prefix`; empty when there is none.
-pub(crate) fn behind_prefix(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if let Some(next) = last.checked_add(1) {
-            end.push(next);
-            return end;
-        }
-    }
-    end
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Items of one partition, in the order of their sort keys.
 
-use repertoire::core::Row;
+use repertoire::core::{Row, end_of_prefix};
 use serde_json::{Value, json};
 
 use crate::api::{Front, Request, project, projection};
@@ -174,7 +174,7 @@ fn range(table: &Table, condition: Condition) -> Result<Range, Failure> {
     let base = keys::partition(table, partition)?;
     match of_sort {
         None => Ok(Range {
-            to: keys::behind_prefix(&base),
+            to: end_of_prefix(&base),
             from: base,
         }),
         Some(condition) => sort_range(table, &base, &condition),
@@ -196,7 +196,7 @@ fn sort_range(table: &Table, base: &[u8], condition: &Condition) -> Result<Range
     let attribute = table.sort.as_ref().ok_or_else(unfit)?;
     let is_it = |operand: &Operand| *operand == Operand::Attribute(attribute.name.clone());
     let key = |value: &Value| Ok::<_, Failure>([base, &keys::sort(attribute, value)?].concat());
-    let (first, behind) = (base.to_vec(), keys::behind_prefix(base));
+    let (first, behind) = (base.to_vec(), end_of_prefix(base));
     let (from, to) = match condition {
         Condition::Compare(left, how, Operand::Value(value)) if is_it(left) => {
             let key = key(value)?;
@@ -217,7 +217,7 @@ fn sort_range(table: &Table, base: &[u8], condition: &Condition) -> Result<Range
                 return Err(unfit());
             }
             let prefix = key(start)?;
-            (prefix.clone(), keys::behind_prefix(&prefix))
+            (prefix.clone(), end_of_prefix(&prefix))
         }
         _ => return Err(unfit()),
     };

@@ -2,13 +2,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use repertoire::core::{ErrorKind, Operation};
+use repertoire::core::{ErrorKind, Operation, end_of_prefix};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Value, json};
 
 use crate::api::{Front, Request};
 use crate::failure::Failure;
-use crate::keys::{after, behind_prefix, marker_prefix, table_prefix};
+use crate::keys::{after, marker_prefix, table_prefix};
 use crate::schema::{Table, name};
 
 /// Most tables of one answer.
@@ -113,7 +113,7 @@ impl Front {
     }
 
     async fn purge(&self, prefix: &[u8]) -> Result<(), Failure> {
-        let mut rows = self.items.rows(prefix, behind_prefix(prefix));
+        let mut rows = self.items.rows(prefix, end_of_prefix(prefix));
         while let Some(page) = rows.next(DELETED_AT_ONCE).await? {
             let deletes: Vec<_> = page
                 .iter()

@@ -293,7 +293,7 @@ impl Operator {
     async fn enrolled(&self, node: NodeId) -> Result<Option<Member>, Error> {
         let catalogue = self.catalogue().await?;
         let mut members = catalogue.members();
-        let member = members.find(|member| member.node == node && !member.has_left);
+        let member = members.find(|member| member.node == node);
         Ok(member.cloned())
     }
 }

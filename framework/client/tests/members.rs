@@ -111,7 +111,7 @@ async fn nodes_join_and_leave_while_somebody_writes() {
     let replaced = voters(&replaced.unwrap());
     assert!(replaced.contains(&vec![1, 4, 5]), "{replaced:?}");
     let catalogue = operator.catalogue().await.unwrap();
-    let gone = catalogue.members().filter(|member| member.has_left);
+    let gone = catalogue.all_members().filter(|member| member.has_left);
     assert_eq!(gone.map(|it| it.node.0).collect::<Vec<_>>(), [2, 3]);
     for keyspace in catalogue.keyspaces() {
         for shard in keyspace.placement.shards.keys() {

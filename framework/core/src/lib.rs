@@ -24,6 +24,7 @@ mod membership;
 mod op;
 mod pipeline;
 mod position;
+mod prefix;
 mod protocol;
 mod registry;
 mod request;
@@ -72,6 +73,7 @@ pub use membership::{
 pub use op::{Guard, Operation, put_blob};
 pub use pipeline::{Fetch, Pipeline, Record, RecordReader};
 pub use position::{Dot, EntryId, Frontier, Lsn, Position};
+pub use prefix::end_of_prefix;
 pub use protocol::{
     Admission, Appointment, Boot, Class, DynProtocol, Effects, Encoded, ErasedMachine, Fate, Input,
     LogRead, Machine, PeerEvent, Promotion, Proposal, Protocol, ReadVerdict, Role, Scope,

@@ -111,7 +111,7 @@ struct CachedCatalogue {
 pub(crate) fn save_catalogue(data: &Path, catalogue: &Catalogue) -> Result<(), Error> {
     let cached = CachedCatalogue {
         keyspaces: catalogue.keyspaces().map(|d| (**d).clone()).collect(),
-        members: catalogue.members().cloned().collect(),
+        members: catalogue.all_members().cloned().collect(),
     };
     write_json(data, CATALOGUE, &cached)
 }

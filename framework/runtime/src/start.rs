@@ -235,7 +235,7 @@ fn boot_catalogue(options: &RuntimeOptions, identity: &Identity) -> Result<Catal
         }
         catalogue.insert(joined);
     }
-    let known: BTreeSet<_> = catalogue.members().map(|member| member.node).collect();
+    let known: BTreeSet<_> = catalogue.all_members().map(|member| member.node).collect();
     let news = options.members.iter();
     news.filter(|member| !known.contains(&member.node))
         .for_each(|member| catalogue.insert_member(member.clone()));

@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use repertoire::core::Row;
+use repertoire::core::{Row, end_of_prefix};
 use repertoire_client::Keyspace;
 
 use crate::Context;
 use crate::connect::{ReadArgs, TargetArgs};
 use crate::failure::Failure;
-use crate::paging::{PAGE_ROWS, end_of_prefix};
+use crate::paging::PAGE_ROWS;
 use crate::{text, values};
 
 /// Print rows in the order of their keys.

@@ -153,6 +153,8 @@ fn a_node_joins_another_loses_its_disk_and_comes_back_and_one_leaves() {
         .ok();
 
     member(&shop, &["decommission", "4"]).ok();
+    let nodes = shop.run(&["nodes", "--output", "json"]).ok().json();
+    assert_eq!(nodes["nodes"].as_array().unwrap().len(), 3, "{nodes}");
     assert_eq!(voters(&shop), [[1, 2, 3]]);
     for (key, value) in [("before", b"1"), ("after", b"2"), ("back", b"3")] {
         let found = shop.run(&["get", "--keyspace", "orders", key]).ok();

@@ -95,8 +95,13 @@ impl Catalogue {
         self.keyspaces.values()
     }
 
-    /// All members, by number.
+    /// The nodes of the cluster, by number.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.all_members().filter(|member| !member.has_left)
+    }
+
+    /// All nodes that belong, or have belonged, to the cluster, by number.
+    pub fn all_members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
     }
 

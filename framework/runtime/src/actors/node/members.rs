@@ -13,7 +13,7 @@ impl NodeActor {
     /// stronger than those of the catalogue: they may differ from network to network.
     pub(super) fn meet_members(&mut self) {
         let catalogue = std::sync::Arc::clone(&self.catalogue);
-        let others = catalogue.members();
+        let others = catalogue.all_members();
         for member in others.filter(|member| member.node != self.identity.node) {
             let known = self.introduced.get(&member.node);
             if known == Some(member) {
