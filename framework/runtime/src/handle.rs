@@ -178,8 +178,10 @@ impl NodeHandle {
         admin::members::change(&self.desk(), group, change).await
     }
 
-    /// The members of a group as this node's replica knows them: a JSON object, documented in the book's
-    /// reference.
+    /// The members of a group as this node's replica knows them: a JSON object. `leads` and `epoch` say
+    /// of which leadership, `lsn` since which record, and `is_settled` whether nobody can take that back.
+    /// Each of `members` has `node`, `incarnation` (null: a founder), `role` (`voter`, `joining`,
+    /// `learner`) and `replaces`; `removed` are those that were members, with their disks.
     ///
     /// # Errors
     /// `UnknownKeyspace`; `Unsupported` where members cannot change.
