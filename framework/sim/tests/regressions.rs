@@ -4,7 +4,7 @@
 use repertoire_sim::{CampaignConfig, Machinery, RunConfig, run};
 
 /// Protocol, seed, and what it found when it was new.
-const SEEDS: [(&str, u64, &str); 11] = [
+const SEEDS: [(&str, u64, &str); 12] = [
     (
         "standalone",
         8,
@@ -59,6 +59,11 @@ const SEEDS: [(&str, u64, &str); 11] = [
         "single-leader",
         657,
         "an evaluation asked an engine that a snapshot then replaced, and kept its keys latched",
+    ),
+    (
+        "single-leader",
+        4_002_695,
+        "a voter that gave its vote to nobody took itself for the appointed leader",
     ),
 ];
 

@@ -44,6 +44,9 @@ use crate::plugin::Timer;
 use crate::replica::{Part, SingleLeader};
 use crate::state::{HardState, State};
 
+/// Has the vote of a replica that gives it to nobody: no node has that number.
+const NOBODY: NodeId = NodeId(0);
+
 /// What a voter may have forgotten. Part of the hard state: append-only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Amnesia {
@@ -202,9 +205,11 @@ impl SingleLeader {
             election.recovery = None;
             state.unproven = Amnesia::None;
             if epoch.0 > 0 || state.hard.amnesia != Amnesia::None {
-                // Somebody has asked for votes, perhaps for this one.
+                // Somebody has asked for votes, perhaps for this one: nobody gets it, which must not look
+                // as if this replica had been appointed.
+                let vote = if state.is_first() { state.me } else { NOBODY };
                 let hard = HardState {
-                    vote: Some(state.me),
+                    vote: Some(vote),
                     ..HardState::of(epoch, None)
                 };
                 state.establish(hard, fx);
