@@ -104,7 +104,8 @@ impl Operator {
         self
     }
 
-    /// Takes a node into the cluster, and into the groups of these keyspaces; of all, when none is named.
+    /// Takes a node into the cluster, and into the groups of these keyspaces; when none is named, of all
+    /// whose members can change.
     /// In each it is a learner until it holds the data; then it votes, if it is to.
     ///
     /// # Errors
@@ -116,7 +117,7 @@ impl Operator {
         keyspaces: &[String],
         votes: bool,
     ) -> Result<Vec<Changed>, Error> {
-        let places = self.places(keyspaces).await?;
+        let places = self.changeable(keyspaces).await?;
         self.enrol(&places, newcomer).await?;
         let mut done = Vec::new();
         for place in places {
@@ -136,7 +137,7 @@ impl Operator {
                 .with("node", old)
                 .with("remedy", "remove it, then add it with its new disk"));
         }
-        let places = self.places(&[]).await?;
+        let places = self.places_without(old).await?;
         self.enrol(&places, newcomer).await?;
         let (mut done, mut last) = (Vec::new(), Vec::new());
         for place in places {
@@ -181,7 +182,7 @@ impl Operator {
     /// # Errors
     /// Those of [`remove`](Self::remove).
     pub async fn decommission(&self, node: NodeId) -> Result<Vec<Changed>, Error> {
-        let mut places = self.places(&[]).await?;
+        let mut places = self.places_without(node).await?;
         // Keyspace 0 last: there the node hears that the others are done with it.
         places.rotate_left(1);
         let mut done = Vec::new();
@@ -194,13 +195,13 @@ impl Operator {
         Ok(done)
     }
 
-    /// Who belongs to the groups of these keyspaces; of all, when none is named.
+    /// Who belongs to the groups of these keyspaces; when none is named, of all whose members can change.
     ///
     /// # Errors
     /// `UnknownKeyspace`; `Unsupported` where members cannot change; `Timeout` where nobody leads.
     pub async fn members(&self, keyspaces: &[String]) -> Result<Vec<Belonging>, Error> {
         let mut all = Vec::new();
-        for place in self.places(keyspaces).await? {
+        for place in self.changeable(keyspaces).await? {
             if keyspaces.is_empty() || keyspaces.contains(&place.name) {
                 all.push(self.leader(&place).await?.belonging(&place));
             }
@@ -246,6 +247,19 @@ impl Operator {
         Ok(places.collect())
     }
 
+    /// The same, without those whose members never change, unless they are named.
+    async fn changeable(&self, keyspaces: &[String]) -> Result<Vec<Place>, Error> {
+        let mut places = Vec::new();
+        for place in self.places(keyspaces).await? {
+            match self.leader(&place).await {
+                Err(error) if *error.kind() == ErrorKind::Unsupported && keyspaces.is_empty() => {}
+                Err(error) => return Err(error),
+                Ok(_) => places.push(place),
+            }
+        }
+        Ok(places)
+    }
+
     async fn take_in(
         &self,
         place: &Place,
@@ -287,6 +301,29 @@ impl Operator {
         let view = self.bring_about(place, &wish).await?;
         self.mirror(place, &view.members).await?;
         Ok(view.changed(place, begin.elapsed()))
+    }
+
+    /// The groups whose members can change. Refuses, before anything is changed, a node that has never
+    /// belonged to the cluster, or that holds the data of another group.
+    async fn places_without(&self, node: NodeId) -> Result<Vec<Place>, Error> {
+        let refused = |kind, detail: &'static str| {
+            let error = Error::new(kind, "change members").with("node", node);
+            error.with("detail", detail)
+        };
+        let catalogue = self.catalogue().await?;
+        if catalogue.all_members().all(|member| member.node != node) {
+            let detail = "the cluster has never had that node";
+            return Err(refused(ErrorKind::ConfigInvalid, detail));
+        }
+        let places = self.changeable(&[]).await?;
+        for place in self.places(&[]).await? {
+            if !places.contains(&place) && self.has(&place, node).await? {
+                let detail = "its data cannot leave the node: the protocol does not change members";
+                let error = refused(ErrorKind::Unsupported, detail);
+                return Err(error.with("keyspace", &place.name));
+            }
+        }
+        Ok(places)
     }
 
     /// A member's row, as long as it has not left.

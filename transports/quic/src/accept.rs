@@ -119,6 +119,8 @@ fn admit_peer(
         let detail = format!("{} dials {node}", inner.config.node);
         return Err(LinkEnd::refused(RefusalReason::NotTheDialler, detail));
     }
+    // Another disk may have come meanwhile.
+    handshake::refuse_second(inner, node, &hello.hello)?;
     if let Some(link) = peer.link() {
         LinkEnd::refused(RefusalReason::Replaced, "a newer connection took over")
             .close(&link.connection);

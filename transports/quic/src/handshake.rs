@@ -108,7 +108,7 @@ pub(crate) async fn dial(
 
 /// Refuses a disk that claims a name while another disk of that name is connected, before anybody takes
 /// note of it: the one that is connected would be taken for the older disk ever after.
-fn refuse_second(inner: &Inner, node: NodeId, hello: &Hello) -> Result<(), LinkEnd> {
+pub(crate) fn refuse_second(inner: &Inner, node: NodeId, hello: &Hello) -> Result<(), LinkEnd> {
     let Some(link) = inner.peer(node).and_then(|peer| peer.link()) else {
         return Ok(());
     };

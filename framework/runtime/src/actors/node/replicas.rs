@@ -114,8 +114,9 @@ impl NodeActor {
     /// those that stay. Keyspace 0 stays: it is how this node would learn that it is back.
     pub(super) fn end_replicas(&mut self, descriptor: &Arc<Descriptor>) {
         let mut left = Vec::new();
-        for (group, slot) in &mut self.slots {
-            if group.keyspace != descriptor.id {
+        let shard = |shard| GroupId::new(descriptor.id.0, shard);
+        for (group, slot) in self.slots.range_mut(shard(0)..=shard(u32::MAX)) {
+            if slot.descriptor.config_epoch == descriptor.config_epoch {
                 continue;
             }
             let mut replicas = descriptor.replicas(group.shard).iter();
